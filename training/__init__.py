@@ -1,0 +1,1 @@
+"""From footage to a checkpoint, and how good that checkpoint is."""
