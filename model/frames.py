@@ -1,0 +1,173 @@
+"""A decoded picture -> the network's input: luma, size, noise repair, flip repair."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from model.footage import Image
+
+REFERENCE_SIZE = (36, 64)
+"""Height and width of the reference picture that flip repair compares with."""
+
+NOISE_LIMIT = 5.0
+"""Noise (standard deviation, of 255) above which a frame is blurred. Clean footage stays below 2, uniform noise of
+±35 lies above 13; the network trains on footage put through the same blur."""
+
+_LAPLACIAN = np.array([1, -2, 1], dtype=np.float32)
+
+
+class PictureSizeError(ValueError):
+    """A picture whose shape does not fit the model; the message says both shapes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One frame as the encoder takes it.
+
+    Attributes:
+        image: uint8, H×W luma, or H×W×3 BGR for a colour model, at the model's input size.
+        noise: standard deviation of the picture's noise before repair, of 255.
+        flipped: whether flip repair turned the picture.
+    """
+
+    image: Image
+    noise: float
+    flipped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """Which repairs a frame gets on its way in.
+
+    Attributes:
+        noise: blur frames whose noise is above `NOISE_LIMIT`.
+        flip: turn frames that stand on their head, judged against the checkpoint's reference picture.
+    """
+
+    noise: bool = True
+    flip: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Repair:
+        """Reads `flip,noise`, `noise`, `flip` or `none`.
+
+        Raises:
+            ValueError: for anything else.
+        """
+        names = {name.strip() for name in text.split(",") if name.strip()}
+        if names == {"none"}:
+            return cls(noise=False, flip=False)
+        if not names or names - {"flip", "noise"}:
+            raise ValueError(f"repair {text!r}: expected flip, noise, both (flip,noise) or none")
+        return cls(noise="noise" in names, flip="flip" in names)
+
+    def __str__(self) -> str:
+        return ",".join(name for name in ("flip", "noise") if getattr(self, name)) or "none"
+
+
+def luma(image: Image) -> Image:
+    """H×W luma of an H×W luma or H×W×3 BGR picture."""
+    return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+
+
+def noise_sigma(gray: Image) -> float:
+    """Standard deviation of a luma picture's noise, of 255 (Immerkaer, 1996).
+
+    The mask is a second difference in both directions: it is blind to flat areas, ramps and straight edges, so what
+    it sees is mostly noise.
+    """
+    height, width = gray.shape
+    if height < 3 or width < 3:
+        return 0.0
+    response = cv2.sepFilter2D(gray, cv2.CV_16S, _LAPLACIAN, _LAPLACIAN)[1:-1, 1:-1]
+    total = cv2.norm(response, cv2.NORM_L1)
+    return math.sqrt(math.pi / 2) * total / (6.0 * (width - 2) * (height - 2))
+
+
+def denoise(image: Image) -> Image:
+    """The blur that noisy frames get: 5×5 Gaussian, sigma 1.1 pixels."""
+    return np.asarray(cv2.GaussianBlur(image, (5, 5), 1.1), dtype=np.uint8)
+
+
+def reference_of(gray: Image) -> Image:
+    """uint8 36×64: a luma picture at the size in which references are kept and compared."""
+    height, width = REFERENCE_SIZE
+    return np.asarray(cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def is_flipped(gray: Image, reference: Image) -> bool:
+    """Whether a luma picture correlates better with the reference turned top to bottom than upright."""
+    small = reference_of(gray).astype(np.float32)
+    upright = reference.astype(np.float32) - float(reference.mean())
+    small -= small.mean()
+    return float((small * upright[::-1]).sum()) > float((small * upright).sum())
+
+
+def input_size(height: int, width: int, *, target: int, multiple: int) -> tuple[int, int]:
+    """Height and width of the network's input for pictures of `height`×`width`.
+
+    The height is `target`, the aspect is kept, and both are rounded to a multiple of the cell.
+    """
+    rows = max(1, round(target / multiple))
+    columns = max(1, round(rows * multiple * width / height / multiple))
+    return rows * multiple, columns * multiple
+
+
+ASPECT_TOLERANCE = 0.03
+"""How far (as a fraction) a live picture's aspect may lie from the one the model was trained on."""
+
+
+def check_aspect(image: Image, source: tuple[int, int]) -> None:
+    """Refuses a picture whose aspect differs by over 3 % from the footage the model was trained on.
+
+    Args:
+        image: the decoded picture.
+        source: height and width of the training footage.
+
+    Raises:
+        PictureSizeError: naming both sizes.
+    """
+    height, width = image.shape[:2]
+    ratio = (width / height) / (source[1] / source[0])
+    if abs(ratio - 1) > ASPECT_TOLERANCE:
+        raise PictureSizeError(
+            f"picture is {width}x{height}, the model was trained on {source[1]}x{source[0]}: "
+            f"the aspect differs by {abs(ratio - 1):.0%} (at most {ASPECT_TOLERANCE:.0%}); "
+            "train a model on footage of this camera"
+        )
+
+
+def prepare(
+    image: Image,
+    size: tuple[int, int],
+    *,
+    colour: bool = False,
+    repair: Repair = Repair(),
+    reference: Image | None = None,
+) -> Prepared:
+    """Makes the network's input from a decoded picture.
+
+    Args:
+        image: uint8, H×W luma or H×W×3 BGR.
+        size: height and width of the network's input.
+        colour: keep three channels (a luma picture is replicated).
+        repair: which repairs to do.
+        reference: uint8 36×64 luma, needed for flip repair.
+    """
+    if not colour:
+        image = luma(image)
+    elif image.ndim == 2:
+        image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
+    flipped = repair.flip and reference is not None and is_flipped(luma(image), reference)
+    if flipped:
+        image = np.ascontiguousarray(image[::-1])
+    if image.shape[:2] != size:
+        image = np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    noise = noise_sigma(luma(image))
+    if repair.noise and noise > NOISE_LIMIT:
+        image = denoise(image)
+    return Prepared(image, noise, flipped)

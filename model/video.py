@@ -1,0 +1,197 @@
+"""Video files as clips, decoded by PyAV: real time stamps, luma straight from the codec, errors per frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import count
+from typing import BinaryIO, cast
+
+import av
+import av.error
+import cv2
+import numpy as np
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, VideoReformatter
+from av.video.stream import VideoStream
+
+from model.clips import FootageError, Frame, OnBad, reason, report_bad
+from model.pictures import MAX_PIXELS, Image
+
+# Only containers that hold their own frames: a playlist (HLS, ffconcat) named .mp4 would open other files.
+_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,mpegts,mpegvideo,asf"
+_OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+
+_LUMA_FIRST = frozenset(
+    ["yuv420p", "yuv422p", "yuv444p", "yuv440p", "yuv411p", "yuv410p", "nv12", "nv21", "nv16", "yuva420p"]
+)  # 8 bits a sample, first plane is luma
+_LUMA_FIRST_FULL = frozenset(["yuvj420p", "yuvj422p", "yuvj444p", "yuvj440p", "yuvj411p", "gray"])
+_TO_FULL_RANGE = np.clip(np.rint((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
+
+_COUNT_SLACK = 2  # containers miscount by a frame or two
+
+
+@dataclass(frozen=True)
+class VideoClip:
+    """A video file.
+
+    Attributes:
+        name: unique name of the clip.
+        where: the file, for messages.
+        open_file: opens it, seekable. Raises OSError.
+    """
+
+    name: str
+    where: str
+    open_file: Callable[[], BinaryIO]
+
+    @property
+    def frame_count(self) -> int | None:
+        return self._header[0]
+
+    @property
+    def interval(self) -> float | None:
+        return self._header[1]
+
+    @cached_property
+    def _header(self) -> tuple[int | None, float | None]:
+        try:
+            with self.open_file() as file, _open(file) as container:
+                stream = _video_stream(container)
+                rate = stream.average_rate
+                return stream.frames or None, float(1 / rate) if rate else None
+        except (OSError, av.error.FFmpegError, _BadVideo):
+            return None, None  # frames() and check() say why
+
+    def frames(self, *, colour: bool = False, skip_bad: bool = False, on_bad: OnBad | None = None) -> Iterator[Frame]:
+        convert = VideoReformatter()
+        for number, pts, picture in self._decode(skip_bad, on_bad):
+            yield Frame(number, pts, _bgr(picture, convert) if colour else _luma(picture, convert))
+
+    def check(self) -> list[str]:
+        bad: list[str] = []
+        for _ in self._decode(True, bad.append):
+            pass
+        return bad
+
+    def _decode(self, skip_bad: bool, on_bad: OnBad | None) -> Iterator[tuple[int, float, VideoFrame]]:
+        """(number, pts, picture) of every good frame; a bad one keeps its number."""
+
+        def bad(why: str) -> None:
+            report_bad(self.where, why, skip_bad, on_bad)
+
+        try:
+            with self.open_file() as file, _open(file) as container:
+                stream = _video_stream(container)
+                rate = stream.average_rate
+                no_pts = container.format.name == "avi"  # it stores only the decoding order; FFmpeg's guess goes astray
+                number, origin, pts = 0, None, None
+                for picture in _pictures(container, stream):
+                    if isinstance(picture, str):
+                        bad(f"frame {number}: {picture}")
+                        number += 1
+                        continue
+                    stamp, unit = picture.dts if no_pts else picture.pts, picture.time_base
+                    if stamp is not None and unit is not None:
+                        origin = stamp if origin is None else origin
+                        pts = (stamp - origin) * unit.numerator / unit.denominator  # whole numbers until the division
+                    elif rate:
+                        pts = 0.0 if pts is None else pts + float(1 / rate)
+                    else:
+                        raise FootageError(f"{self.where}: has neither time stamps nor a frame rate; convert it to MP4")
+                    if picture.is_corrupt:
+                        bad(f"frame {number} ({pts:.2f} s): damaged")
+                    else:
+                        yield number, pts, picture
+                    number += 1
+                if number == 0:
+                    bad("holds no frames (cut short?)")
+                elif number < stream.frames - _COUNT_SLACK and _is_cut(container, stream, file):
+                    bad(f"cut short: {number} of {stream.frames} frames are there")
+        except (OSError, av.error.FFmpegError, _BadVideo) as error:
+            bad(reason(error))
+
+
+class _BadVideo(Exception):
+    """The file opened, but there is no video in it to decode."""
+
+
+def _open(file: BinaryIO) -> InputContainer:
+    try:
+        return av.open(file, "r", options=_OPTIONS, metadata_errors="ignore")
+    except (OSError, av.error.FFmpegError) as error:
+        raise _BadVideo(
+            f"cannot be opened as a video: cut short, damaged, or not of a kind that is read ({error.strerror})"
+        ) from error
+
+
+def _video_stream(container: InputContainer) -> VideoStream:
+    stream = next((s for s in container.streams.video if not s.disposition & Disposition.attached_pic), None)
+    if stream is None:
+        raise _BadVideo("holds no video")
+    codec = stream.codec_context
+    if codec is None:
+        raise _BadVideo("there is no decoder for its codec")
+    if codec.width * codec.height > MAX_PIXELS:
+        raise _BadVideo(f"{codec.width}×{codec.height} pixels are over the limit of {MAX_PIXELS}")
+    codec.options = {"max_pixels": str(MAX_PIXELS)}  # the size may change on the way
+    codec.thread_count = 1  # with more, what is made of a damaged frame changes from run to run
+    return stream
+
+
+def _pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame | str]:
+    """Decoded pictures; a packet that cannot be decoded gives its reason instead."""
+    packets = container.demux(stream)
+    for at in count():
+        try:
+            packet = next(packets, None)
+        except av.error.FFmpegError as error:
+            yield f"the file cannot be read further ({error.strerror})"
+            return
+        if packet is None:
+            return
+        try:
+            pictures = packet.decode()
+        except av.error.FFmpegError as error:
+            yield f"cannot be decoded (packet {at}: {error.strerror})"
+        else:
+            yield from pictures
+
+
+def _is_cut(container: InputContainer, stream: VideoStream, file: BinaryIO) -> bool:
+    """Whether the file ends before its own index says. Fewer frames alone are legal: edit lists, dropped frames."""
+    end = file.seek(0, 2)
+    if "mp4" in container.format.name:
+        return any(entry.pos + entry.size > end for entry in stream.index_entries)
+    if container.format.name == "avi":
+        at = 0
+        while at + 8 <= end:  # RIFF chunks, one for each GB or so
+            file.seek(at + 4)
+            at += 8 + int.from_bytes(file.read(4), "little")
+        return at > end
+    return True
+
+
+def _luma(frame: VideoFrame, convert: VideoReformatter) -> Image:
+    """The codec's own luma in full range: a conversion by FFmpeg costs as much as decoding."""
+    name = frame.format.name
+    if name not in _LUMA_FIRST and name not in _LUMA_FIRST_FULL:
+        return _array(convert.reformat(frame, format="gray"))
+    plane = frame.planes[0]
+    size = plane.height * plane.line_size
+    padded = np.frombuffer(memoryview(plane), np.uint8, size).reshape(plane.height, plane.line_size)
+    luma = padded[:, : plane.width]
+    if name in _LUMA_FIRST_FULL or frame.color_range == ColorRange.JPEG:
+        return luma.copy()  # the codec will reuse its buffer
+    return cast(Image, cv2.LUT(luma, _TO_FULL_RANGE))
+
+
+def _bgr(frame: VideoFrame, convert: VideoReformatter) -> Image:
+    return _array(convert.reformat(frame, format="bgr24"))
+
+
+def _array(frame: VideoFrame) -> Image:
+    return cast(Image, frame.to_ndarray())

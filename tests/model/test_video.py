@@ -1,0 +1,324 @@
+from __future__ import annotations
+
+import io
+import re
+import tracemalloc
+from pathlib import Path
+from struct import pack
+from typing import BinaryIO
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from model.clips import FootageError
+from model.footage import open_footage
+from model.video import VideoClip
+from tests.model.drawn import encoded, picture, write_video
+
+FASTSTART = {"movflags": "faststart"}
+
+
+def clip_of(path: Path) -> VideoClip:
+    return VideoClip(path.stem, str(path), lambda: path.open("rb"))
+
+
+def cut(path: Path, share: float) -> Path:
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels"),
+    [
+        ("v.mp4", "libx264", "yuv420p"),
+        ("v.mov", "mpeg4", "yuv420p"),
+        ("v.m4v", "mpeg4", "yuv420p"),
+        ("v.avi", "libx264", "yuv420p"),
+        ("v.avi", "mjpeg", "yuvj420p"),
+        ("v.mkv", "libx264", "yuv444p"),
+        ("v.webm", "libvpx", "yuv420p"),
+        ("v.ts", "libx264", "yuv420p"),
+        ("v.wmv", "wmv2", "yuv420p"),
+    ],
+)
+def test_frames_come_with_their_time_stamps(tmp_path: Path, name: str, codec: str, pixels: str) -> None:
+    clip = clip_of(write_video(tmp_path / name, 30, codec=codec, pixels=pixels))
+    frames = list(clip.frames())
+    assert [frame.number for frame in frames] == list(range(30))
+    assert [frame.pts for frame in frames] == pytest.approx([at / 10 for at in range(30)], abs=2e-3)
+    assert clip.frame_count in (30, None)
+    assert clip.interval == pytest.approx(0.1, rel=0.01)
+    assert clip.check() == []
+    drawn = [cv2.cvtColor(picture(at), cv2.COLOR_BGR2GRAY).astype(int) for at in range(30)]
+    for frame in frames:
+        assert np.argmin([np.abs(frame.image - one).mean() for one in drawn]) == frame.number
+    assert [frame.pts for frame in clip.frames()] == [frame.pts for frame in frames]
+
+
+@pytest.mark.parametrize("name", ["v.mpg", "v.mpeg"])
+def test_mpeg(tmp_path: Path, name: str) -> None:
+    frames = list(clip_of(write_video(tmp_path / name, 30, codec="mpeg2video", rate=25)).frames())
+    assert frames[-1].pts == pytest.approx(29 / 25, abs=1e-3)
+
+
+@pytest.mark.parametrize("size", [(96, 64), (150, 122)], ids=["aligned", "padded"])
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels"),
+    [
+        ("v.mp4", "libx264", "yuv420p"),
+        ("v.mkv", "libx264", "yuv422p"),
+        ("v.mkv", "libx264", "yuv444p"),
+        ("v.mkv", "libx264", "yuv420p10le"),
+        ("v.avi", "mjpeg", "yuvj420p"),
+        ("v.mkv", "ffv1", "gray"),
+        ("v.mkv", "ffv1", "gray16le"),
+        ("v.avi", "rawvideo", "nv12"),
+        ("v.avi", "rawvideo", "bgr24"),
+    ],
+)
+def test_luma_is_full_range(tmp_path: Path, name: str, codec: str, pixels: str, size: tuple[int, int]) -> None:
+    path = write_video(tmp_path / name, 3, codec=codec, pixels=pixels, size=size)
+    with av.open(path) as container:
+        expected = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+    frames = [frame.image for frame in clip_of(path).frames()]
+    assert len(frames) == 3
+    for image, reference in zip(frames, expected, strict=True):
+        assert image.shape == (size[1], size[0]) and image.dtype == np.uint8
+        assert np.abs(image.astype(int) - reference).max() <= 1
+    drawn = cv2.cvtColor(picture(0, *size), cv2.COLOR_BGR2GRAY).astype(int)
+    slope = np.polyfit(drawn.ravel(), frames[0].ravel(), 1)[0]
+    assert 0.93 < slope < 1.07  # limited range taken as full gives 0.86, the reverse 1.16
+
+
+def test_full_range_luma_of_an_untagged_format(tmp_path: Path) -> None:
+    path = tmp_path / "v.mkv"
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"qp": "0"})
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.codec_context.color_range = 2
+        frame = av.VideoFrame(96, 64, "yuv420p")
+        ramp = np.tile(np.linspace(0, 255, 96).astype(np.uint8), (64, 1))
+        padded = np.zeros((64, frame.planes[0].line_size), np.uint8)
+        padded[:, :96] = ramp
+        frame.planes[0].update(padded.tobytes())
+        for plane in frame.planes[1:]:
+            plane.update(bytes([128]) * plane.buffer_size)
+        frame.color_range = 2
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    (decoded,) = clip_of(path).frames()
+    assert np.array_equal(decoded.image, ramp)
+
+
+def test_colour(tmp_path: Path) -> None:
+    frame = next(clip_of(write_video(tmp_path / "v.mkv", 2, codec="ffv1", pixels="bgr0")).frames(colour=True))
+    assert np.array_equal(frame.image, picture())
+
+
+@pytest.mark.parametrize("start", [0, 1000])
+def test_time_starts_at_the_first_frame(tmp_path: Path, start: int) -> None:
+    frames = list(clip_of(write_video(tmp_path / "v.mkv", 5, start=start)).frames())
+    assert [frame.pts for frame in frames] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+
+
+def raw_mpeg(path: Path) -> Path:
+    """An elementary stream: pictures without a container, so without time stamps."""
+    return write_video(path.with_suffix(".m2v"), 20, codec="mpeg2video", rate=25).rename(path)
+
+
+def test_no_time_stamps_fall_back_to_the_rate(tmp_path: Path) -> None:
+    frames = list(clip_of(raw_mpeg(tmp_path / "v.mpg")).frames())
+    assert [frame.pts for frame in frames] == pytest.approx([at / 25 for at in range(20)])
+
+
+def test_edit_lists_are_not_taken_for_damage(tmp_path: Path) -> None:
+    clip = clip_of(write_video(tmp_path / "v.mp4", 60, start=-25, options={"use_editlist": "1"}))
+    assert clip.frame_count == 60
+    assert len(list(clip.frames())) == 35
+
+
+def test_abandoned_and_parallel_iterators(tmp_path: Path) -> None:
+    opened: list[BinaryIO] = []
+    path = write_video(tmp_path / "v.mp4")
+
+    def open_file() -> BinaryIO:
+        opened.append(path.open("rb"))
+        return opened[-1]
+
+    clip = VideoClip("v", str(path), open_file)
+    first, second = clip.frames(), clip.frames()
+    assert next(first).number == next(second).number == 0
+    assert next(first).number == 1
+    del first, second
+    assert [file.closed for file in opened] == [True, True]
+
+
+def test_pictures_outlive_the_decoder(tmp_path: Path) -> None:
+    clip = clip_of(write_video(tmp_path / "v.avi", 30, codec="mjpeg", pixels="yuvj420p"))
+    kept = [frame.image for frame in clip.frames()]
+    copies = [frame.image.copy() for frame in clip.frames()]
+    assert all(np.array_equal(a, b) for a, b in zip(kept, copies, strict=True))
+
+
+def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
+    clip = clip_of(write_video(tmp_path / "v.mp4", 150, codec="mpeg4"))
+    tracemalloc.start()
+    try:
+        peaks = []
+        for frame in clip.frames():
+            if frame.number in (20, 140):
+                peaks.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 30_000  # 120 pictures would be 700 kB
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "share", "says"),
+    [
+        ("v.mp4", {}, 0.9, "cannot be opened as a video: cut short"),  # the index is at the end
+        ("v.mp4", FASTSTART, 0.5, "cut short|cannot be decoded"),
+        ("v.mp4", FASTSTART, 0.9, "cut short|cannot be decoded"),
+        ("v.avi", {}, 0.5, r"cut short: \d+ of 60 frames|damaged"),
+        ("v.avi", {}, 0.9, r"cut short: \d+ of 60 frames|damaged"),
+        ("v.mkv", {}, 0.25, "holds no frames"),
+    ],
+)
+def test_cut_videos(tmp_path: Path, name: str, options: dict[str, str], share: float, says: str) -> None:
+    path = cut(write_video(tmp_path / name, 60, options=options), share)
+    clip = clip_of(path)
+    with pytest.raises(FootageError, match=says) as error:
+        list(clip.frames())
+    assert str(path) in str(error.value) and "--skip-bad" in str(error.value)
+    bad: list[str] = []
+    frames = list(clip.frames(skip_bad=True, on_bad=bad.append))
+    assert len(frames) < 60
+    assert bad and bad == clip.check()
+    assert all(line.startswith(f"{path}: ") for line in bad)
+
+
+def test_cut_avi_counts_the_frames(tmp_path: Path) -> None:
+    path = cut(write_video(tmp_path / "v.avi", 60, codec="mjpeg", pixels="yuvj420p"), 0.9)
+    (line,) = clip_of(path).check()
+    assert line.startswith(f"{path}: cut short: 5") and line.endswith("of 60 frames are there")
+
+
+def test_damaged_frames_keep_their_numbers(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.avi", 60, codec="mjpeg", pixels="yuvj420p")
+    data = bytearray(path.read_bytes())
+    at = data.index(b"\xff\xd8\xff", len(data) // 2)  # a picture in the middle is lost
+    end = data.index(b"\xff\xd8\xff", at + 3) - 8
+    data[at:end] = bytes(end - at)
+    path.write_bytes(data)
+    clip = clip_of(path)
+    with pytest.raises(FootageError, match=r"v\.avi: frame \d+: cannot be decoded"):
+        list(clip.frames())
+    bad: list[str] = []
+    frames = list(clip.frames(skip_bad=True, on_bad=bad.append))
+    assert len(bad) == 1 and len(frames) == 59
+    assert [round(frame.pts * 10) for frame in frames] == [frame.number for frame in frames]
+
+
+def test_damaged_h264_is_noticed(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.mp4", 60, options=FASTSTART)
+    data = bytearray(path.read_bytes())
+    for share in (0.5, 0.6, 0.7):
+        at = int(len(data) * share)
+        data[at : at + 60] = np.random.default_rng(0).integers(0, 256, 60, dtype=np.uint8).tobytes()
+    path.write_bytes(data)
+    bad = clip_of(path).check()
+    assert bad
+    assert all(clip_of(path).check() == bad for _ in range(3))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ffconcat version 1.0\nfile other.mp4\n", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nother.mp4\n"],
+    ids=["ffconcat", "HLS"],
+)
+def test_playlists_never_open_other_files(tmp_path: Path, text: str) -> None:
+    write_video(tmp_path / "other.mp4")
+    path = tmp_path / "x.mp4"
+    path.write_text(text)
+    with open_footage([path]) as footage, pytest.raises(FootageError, match="cannot be opened as a video"):
+        list(footage.clips[0].frames())
+    assert footage.clips[0].frame_count is None and footage.clips[0].interval is None
+
+
+@pytest.mark.parametrize(("data", "says"), [(b"", "cannot be opened"), (bytes(5000), "cannot be opened")])
+def test_not_videos(tmp_path: Path, data: bytes, says: str) -> None:
+    path = tmp_path / "x.mp4"
+    path.write_bytes(data)
+    (line,) = clip_of(path).check()
+    assert says in line
+    assert list(clip_of(path).frames(skip_bad=True)) == []
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    (line,) = clip_of(tmp_path / "gone.mp4").check()
+    assert line == f"{tmp_path / 'gone.mp4'}: cannot be read (No such file or directory)"
+
+
+def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "x.mkv"
+    with av.open(path, "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+    assert clip_of(path).check() == [f"{path}: holds no video"]
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixels", "small", "huge", "says"),
+    [
+        pytest.param("rawvideo", "nv12", pack("<II", 96, 64), pack("<II", 8192, 8192), "limit", id="container"),
+        pytest.param("mjpeg", "yuvj420p", pack(">HH", 64, 96), pack(">HH", 40_000, 40_000), "decoded", id="pictures"),
+    ],
+)
+def test_huge_pictures_are_refused_before_decoding(
+    tmp_path: Path, codec: str, pixels: str, small: bytes, huge: bytes, says: str
+) -> None:
+    path = write_video(tmp_path / "v.avi", 3, codec=codec, pixels=pixels)
+    data = path.read_bytes()
+    assert small in data
+    path.write_bytes(data.replace(small, huge))
+    assert re.search(says, clip_of(path).check()[0])
+
+
+def test_size_may_change_on_the_way(tmp_path: Path) -> None:
+    parts = [write_video(tmp_path / f"{w}.ts", 5, size=(w, 64)).read_bytes() for w in (96, 128)]
+    clip = VideoClip("v", "v.ts", lambda: io.BytesIO(b"".join(parts)))
+    shapes = [frame.image.shape for frame in clip.frames(skip_bad=True)]
+    assert (64, 96) in shapes and (64, 128) in shapes
+
+
+def test_a_picture_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "x.mp4"
+    path.write_bytes(encoded())
+    assert clip_of(path).check()
+
+
+@pytest.mark.footage
+@pytest.mark.parametrize(
+    ("file", "count"),
+    [("avenue/11.mp4", 781), ("avenue/12.avi", 145), ("avenue/16.avi", 244), ("clips/vtest.avi", 795)],
+)
+def test_real_videos(footage: Path, file: str, count: int) -> None:
+    clip = clip_of(footage / file)
+    assert clip.frame_count == count
+    assert clip.interval == pytest.approx(0.1 if "vtest" in file else 0.04)
+    numbers, times = zip(*((frame.number, frame.pts) for frame in clip.frames()), strict=True)
+    assert numbers == tuple(range(count))
+    assert np.all(np.diff(times) > 0)
+
+
+@pytest.mark.footage
+def test_real_luma_equals_the_conversion_of_ffmpeg(footage: Path) -> None:
+    frame = next(clip_of(footage / "avenue/10.mp4").frames())
+    with av.open(footage / "avenue/10.mp4") as container:
+        reference = next(container.decode(video=0)).to_ndarray(format="gray")
+    assert np.abs(frame.image.astype(int) - reference).max() <= 1

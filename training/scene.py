@@ -1,0 +1,289 @@
+"""A synthetic street under a fixed camera, with frame and pixel labels: footage for whoever has no camera at hand.
+
+The street's seed picks what stands still, a clip's seed who passes by and the light, so all clips of a street are
+footage of one camera.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from heapq import merge
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.actors import Sprite, draw_shadow, draw_sprite, place
+from training.backdrop import Backdrop, draw_backdrop
+from training.performers import LANES, Anomaly, Entrance, Shot, passers_by, stage
+from training.perspective import Camera, Floats
+
+__all__ = ["Anomaly", "DemoFootage", "SceneFrame", "Street", "write_footage"]
+
+SMALLEST = 2e-4
+"""Share of the picture's pixels that an anomaly must cover to count as visible: 15 pixels of 240×320."""
+
+_NOISE = 1.6  # sensor noise of the luma, standard deviation of 255
+_CHROMA = 0.9  # and what each channel has on top
+_SHADOW = 0.45  # how much light a shadow takes away
+
+
+@dataclass(frozen=True, slots=True)
+class SceneFrame:
+    """One drawn frame.
+
+    Attributes:
+        image: uint8 H×W×3 BGR.
+        label: whether an anomaly is visible and under way.
+        mask: bool H×W, the anomalous actor's visible pixels without its shadow; empty where `label` is false.
+    """
+
+    image: NDArray[np.uint8]
+    label: bool
+    mask: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Street:
+    """A street and its camera.
+
+    Attributes:
+        height, width: of the picture, pixels.
+        fps: frames a second.
+        seed: of everything that stands still.
+    """
+
+    height: int = 240
+    width: int = 320
+    fps: float = 10.0
+    seed: int = 0
+
+    def clip(self, seconds: float, *, seed: int, anomaly: Anomaly | None = None) -> Iterator[SceneFrame]:
+        """Draws `round(seconds * fps)` frames one by one (`math.inf`: without end).
+
+        An anomaly happens once, with normal footage before and after it where the clip is long enough (18 s is
+        enough for all of them), and begins a fifth into the clip where it is not.
+
+        Args:
+            seconds: length of the clip.
+            seed: picks people, light and noise. The same seed with and without an anomaly shows the same passers-by.
+            anomaly: what happens, or None for normal footage.
+        """
+        events: list[Entrance] = []
+        if anomaly is not None:
+            rng = np.random.default_rng([seed, 1])
+            performers = stage(anomaly, self.camera, rng)
+            begin = min(performer.begin for performer in performers)
+            span = max(performer.end for performer in performers) - begin
+            spare = min(seconds, 60.0) - span
+            onset = max(spare * float(rng.uniform(0.4, 0.6)), 0.2 * min(seconds, 60.0))
+            events = [Entrance(onset - begin, performer) for performer in performers]
+        count = None if math.isinf(seconds) else round(seconds * self.fps)
+        return itertools.islice(self._draw(seed, iter(events)), count)
+
+    def live(self, seed: int) -> Iterator[SceneFrame]:
+        """Frames without end, with an anomaly of any kind every 30 to 60 seconds."""
+        return self._draw(seed, self._events(np.random.default_rng([seed, 1])))
+
+    def _events(self, rng: np.random.Generator) -> Iterator[Entrance]:
+        time = 0.0
+        while True:
+            time += float(rng.uniform(30, 60))
+            performers = stage(Anomaly(str(rng.choice(list(Anomaly)))), self.camera, rng)
+            begin = min(performer.begin for performer in performers)
+            yield from (Entrance(time - begin, performer) for performer in performers)
+
+    @cached_property
+    def camera(self) -> Camera:
+        """Where the camera stands."""
+        rng = np.random.default_rng([self.seed, 0])
+        turn = float(rng.uniform(0.1, 0.2)) * float(rng.choice([-1, 1]))
+        return Camera(self.height, self.width, turn)
+
+    @cached_property
+    def backdrop(self) -> Backdrop:
+        """What the camera sees when nobody is there, drawn once (about half a second)."""
+        return draw_backdrop(self.camera, np.random.default_rng([self.seed, 1]))
+
+    def _draw(self, seed: int, events: Iterator[Entrance]) -> Iterator[SceneFrame]:
+        lanes = [passers_by(lane, self.camera, np.random.default_rng([seed, 2, n])) for n, lane in enumerate(LANES)]
+        entrances = merge(events, *lanes, key=lambda entrance: entrance.time)
+        light = _Light(self.camera, self.backdrop, np.random.default_rng([seed, 3]))
+        on_stage: list[Entrance] = []
+        coming = next(entrances)
+        for number in itertools.count():
+            time = number / self.fps
+            while coming.time <= time:
+                on_stage.append(coming)
+                coming = next(entrances)
+            on_stage = [entrance for entrance in on_stage if time - entrance.time <= entrance.performer.end]
+            shots = [entrance.performer.at(time - entrance.time) for entrance in on_stage]
+            yield self._frame([shot for shot in shots if shot is not None], time, light)
+
+    def _frame(self, shots: list[Shot], time: float, light: _Light) -> SceneFrame:
+        shadow = np.zeros((self.height, self.width), np.uint8)
+        sprites: list[tuple[Sprite, bool]] = []
+        for shot in shots:
+            world = place(shot.figure, shot.spot, shot.heading)
+            draw_shadow(shot.figure, world, self.camera, shadow)
+            sprite = draw_sprite(shot.figure, world, self.camera)
+            if sprite is not None:
+                sprites.append((sprite, shot.abnormal))
+        gain = light.gain(time)
+        shade = np.asarray(cv2.GaussianBlur(shadow, (0, 0), self.height / 200), np.float32) * (_SHADOW / 255)
+        image = light.windows(time) * (gain * (1 - shade * self.backdrop.ground))[..., None]
+        mask = np.zeros((self.height, self.width), np.bool_)
+        for sprite, abnormal in sorted(sprites, key=lambda pair: -pair[0].depth):
+            rows, columns = sprite.box
+            seen = self.backdrop.depth[rows, columns] > sprite.depth
+            cover = sprite.cover * seen
+            level = gain[rows, columns]
+            image[rows, columns] *= (1 - cover)[..., None]
+            image[rows, columns] += sprite.colour * (seen * level)[..., None]
+            part = mask[rows, columns]
+            part[cover >= 0.5] = abnormal
+        if np.count_nonzero(mask) < SMALLEST * mask.size:
+            mask[:] = False
+        return SceneFrame(light.expose(image), bool(mask.any()), mask)
+
+
+class _Light:
+    """Clouds, window lights and sensor noise of one clip."""
+
+    def __init__(self, camera: Camera, backdrop: Backdrop, rng: np.random.Generator) -> None:
+        self._backdrop, self._rng = backdrop, rng
+        self._size = camera.width, camera.height
+        rows, columns = np.mgrid[0:1:9j, 0:1:12j].astype(np.float32)
+        self._waves = []
+        for amplitude in (0.045, 0.03, 0.02):
+            across, down, start = rng.uniform(-3, 3), rng.uniform(-3, 3), rng.uniform(0, 2 * math.pi)
+            self._waves.append((amplitude, columns * across + rows * down + start, 2 * math.pi / rng.uniform(18, 45)))
+        self._switches = [(float(rng.uniform(20, 60)), float(rng.uniform(0, 60))) for _ in backdrop.windows]
+        # noise is cut from a larger sheet at a random place each frame: drawing it anew would cost most of the time
+        sheet = np.empty((camera.height + 128, camera.width + 128, 3), np.float32)
+        sheet[:] = _NOISE * rng.standard_normal((*sheet.shape[:2], 1), np.float32)
+        sheet += _CHROMA * rng.standard_normal(sheet.shape, np.float32)
+        self._sheet = np.round(sheet * 16) / 16
+
+    def gain(self, time: float) -> Floats:
+        """float32 H×W: the light at each pixel, about 1; changes by less than 0.002 in a tenth of a second."""
+        waves = [amplitude * np.sin(phase + time * speed) for amplitude, phase, speed in self._waves]
+        low = np.asarray(1 + np.sum(waves, axis=0), np.float32)
+        return np.asarray(cv2.resize(low, self._size, interpolation=cv2.INTER_LINEAR), np.float32)
+
+    def windows(self, time: float) -> Floats:
+        """float32 H×W×3: the backdrop with the windows that are lit now; a light comes on within half a second."""
+        picture = self._backdrop.picture.copy()
+        for (rows, columns, glow), (period, start) in zip(self._backdrop.windows, self._switches, strict=True):
+            wave = math.sin(2 * math.pi * (time + start) / period)
+            level = min(1.0, max(0.0, 0.5 + wave * period / math.pi))
+            if level > 0:
+                picture[rows, columns] += level * glow
+        return picture
+
+    def expose(self, image: Floats) -> NDArray[np.uint8]:
+        """The 8-bit picture the sensor gives."""
+        row, column = self._rng.integers(0, 128, 2)
+        height, width = image.shape[:2]
+        noise = self._sheet[row : row + height, column : column + width]
+        return np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoFootage:
+    """Where `write_footage` put things.
+
+    Attributes:
+        train: folder of normal clips, a folder each.
+        test: folder of test clips.
+        labels: npz, a uint8 array of 0 and 1 for each test clip, under the clip's name.
+        masks: folder of a folder each test clip, of PNGs (0 or 255) numbered like the frames.
+        anomalies: what happens in each test clip, None in the normal ones.
+    """
+
+    train: Path
+    test: Path
+    labels: Path
+    masks: Path
+    anomalies: dict[str, Anomaly | None]
+
+
+def write_footage(
+    folder: Path,
+    *,
+    street: Street,
+    train_clips: int,
+    train_seconds: float,
+    test_seconds: float,
+    seed: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> DemoFootage:
+    """Writes normal clips to train on, and two test clips for each anomaly and two normal ones, with labels.
+
+    Frames are `train/<NN>/frame_<NNNNN>.jpg` (quality 92), masks `masks/<NN>/<NNNNN>.png`.
+
+    Args:
+        folder: made where missing.
+        street: the camera.
+        train_clips: how many normal clips.
+        train_seconds: length of each.
+        test_seconds: length of each test clip.
+        seed: of the clips; no two clips, of training or test, share people.
+        progress: called after each frame with the frames written and their total.
+
+    Raises:
+        FileExistsError: if `folder` holds footage already: frames of an older, longer clip would stay in it.
+    """
+    kinds = [None, *Anomaly] * 2
+    result = DemoFootage(
+        folder / "train",
+        folder / "test",
+        folder / "labels.npz",
+        folder / "masks",
+        {f"{number:02d}": kind for number, kind in enumerate(kinds, start=1)},
+    )
+    for path in (result.train, result.test, result.masks):
+        if path.exists():
+            raise FileExistsError(f"{path} exists: give another folder or remove it")
+    total = train_clips * round(train_seconds * street.fps) + len(kinds) * round(test_seconds * street.fps)
+    done = 0
+
+    def write(clip: Iterator[SceneFrame], frames: Path, masks: Path | None) -> NDArray[np.uint8]:
+        nonlocal done
+        labels = []
+        frames.mkdir(parents=True)
+        if masks is not None:
+            masks.mkdir(parents=True)
+        for number, frame in enumerate(clip):
+            _save(frames / f"frame_{number:05d}.jpg", frame.image, [cv2.IMWRITE_JPEG_QUALITY, 92])
+            if masks is not None:
+                _save(masks / f"{number:05d}.png", frame.mask.astype(np.uint8) * 255, [])
+            labels.append(frame.label)
+            done += 1
+            if progress is not None:
+                progress(done, total)
+        return np.array(labels, np.uint8)
+
+    for number in range(1, train_clips + 1):
+        clip = street.clip(train_seconds, seed=_clip_seed(seed, 0, number))
+        write(clip, result.train / f"{number:02d}", None)
+    labels = {}
+    for number, (name, kind) in enumerate(result.anomalies.items(), start=1):
+        clip = street.clip(test_seconds, seed=_clip_seed(seed, 1, number), anomaly=kind)
+        labels[name] = write(clip, result.test / name, result.masks / name)
+    np.savez(result.labels, allow_pickle=False, **labels)
+    return result
+
+
+def _clip_seed(seed: int, split: int, number: int) -> int:
+    return int(np.random.SeedSequence([seed, split, number]).generate_state(1)[0])
+
+
+def _save(path: Path, image: NDArray[np.uint8], options: list[int]) -> None:
+    if not cv2.imwrite(str(path), image, options):
+        raise OSError(f"could not write {path}")
