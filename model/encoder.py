@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from model.cells import WHOLE, Cells
+
 EncoderName = Literal["stem", "pixels"]
 
 
@@ -16,25 +18,20 @@ class Encoder(nn.Module):
     """Pictures -> one feature vector a cell. Frozen: it never learns after it is built.
 
     Attributes:
-        grid: rows and columns of cells.
+        cells: where features are measured.
         channels: length of a cell's feature vector.
-        multiple: both sides of the input are a multiple of this, pixels.
     """
 
-    grid: tuple[int, int]
+    cells: Cells
     channels: int
 
     def forward(self, images: Tensor) -> Tensor:
         """uint8 N×H×W luma or N×H×W×3 BGR -> float32 N×cells×channels."""
         raise TypeError("an Encoder is StemEncoder or PixelEncoder")
 
-    @property
-    def cells(self) -> int:
-        return self.grid[0] * self.grid[1]
-
     def fingerprint(self) -> str:
         """SHA-256 of what decides the features: streams whose encoders agree in it can share a batch."""
-        digest = hashlib.sha256(repr((type(self).__name__, self.grid, self.channels)).encode())
+        digest = hashlib.sha256(repr((type(self).__name__, self.cells, self.channels)).encode())
         for name, value in sorted(self.state_dict().items()):
             digest.update(name.encode())
             digest.update(value.detach().float().cpu().contiguous().numpy().tobytes())
@@ -46,35 +43,15 @@ class PixelEncoder(Encoder):
 
     def __init__(self, height: int, width: int, *, colour: bool) -> None:
         super().__init__()
-        self.grid = (1, 1)
+        self.cells = WHOLE
         self.channels = height * width * (3 if colour else 1)
 
     def forward(self, images: Tensor) -> Tensor:
         return images.flatten(1).unsqueeze(1).float() / 255.0
 
 
-class SamePadConv(nn.Conv2d):
-    """Convolution with TensorFlow's "same" padding, as EfficientNet's weights expect: the odd pixel goes right."""
-
-    def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1, *, depthwise: bool = False) -> None:
-        super().__init__(
-            inputs,
-            outputs,
-            size,
-            stride,
-            padding=0 if stride > 1 else size // 2,
-            groups=inputs if depthwise else 1,
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        stride = self.stride[0]
-        if stride > 1:
-            pads = []
-            for length, kernel in zip(x.shape[:1:-1], self.kernel_size[::-1], strict=True):
-                total = max((-(-length // stride) - 1) * stride + kernel - length, 0)
-                pads += [total // 2, total - total // 2]
-            x = F.pad(x, pads)
-        return super().forward(x)
+def _convolution(inputs: int, outputs: int, size: int, stride: int = 1, *, groups: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, groups=groups)
 
 
 class InvertedResidual(nn.Module):
@@ -83,9 +60,9 @@ class InvertedResidual(nn.Module):
     def __init__(self, inputs: int, outputs: int, *, expand: int, size: int, stride: int) -> None:
         super().__init__()
         hidden = inputs * expand
-        self.expand = SamePadConv(inputs, hidden, 1) if expand > 1 else None
-        self.depthwise = SamePadConv(hidden, hidden, size, stride, depthwise=True)
-        self.project = SamePadConv(hidden, outputs, 1)
+        self.expand = _convolution(inputs, hidden, 1) if expand > 1 else None
+        self.depthwise = _convolution(hidden, hidden, size, stride, groups=hidden)
+        self.project = _convolution(hidden, outputs, 1)
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
@@ -95,26 +72,30 @@ class InvertedResidual(nn.Module):
 
 
 class StemEncoder(Encoder):
-    """Stem and first five blocks of EfficientNet-Lite0 (Tan et al.), averaged over square cells.
+    """Stem and first five blocks of EfficientNet-Lite0 (Tan et al.), averaged over the cells.
 
     Stride 8, 40 channels. Luma goes through a one-channel first convolution whose weights are the sums over the
     colour channels: the same numbers as luma replicated to three channels, at a third of the work.
+
+    The three strided convolutions look at every eighth pixel, 4 pixels off the middle of each 8-pixel square; the
+    picture is moved as much the other way, so that a cell's features and its motion belong to the same place.
     """
 
     STRIDE = 8
     CHANNELS = 40
+    SHIFT = 4
 
     def __init__(self, height: int, width: int, *, cell: int = 16, colour: bool = False) -> None:
         super().__init__()
-        if cell % self.STRIDE or height % cell or width % cell:
+        if cell % (2 * self.STRIDE) or height % cell or width % cell:
             raise ValueError(
-                f"input {width}x{height} with cells of {cell}: a cell must be a multiple of {self.STRIDE} "
+                f"input {width}x{height} with cells of {cell}: a cell must be a multiple of {2 * self.STRIDE} "
                 "and both sides a multiple of the cell"
             )
-        self.grid = (height // cell, width // cell)
+        self.cells = Cells(height // cell, width // cell)
         self.channels = self.CHANNELS
-        self.pool = cell // self.STRIDE
-        self.first = SamePadConv(3 if colour else 1, 32, 3, 2)
+        self.pool = cell // 2 // self.STRIDE
+        self.first = _convolution(3 if colour else 1, 32, 3, 2)
         self.blocks = nn.Sequential(
             InvertedResidual(32, 16, expand=1, size=3, stride=1),
             InvertedResidual(16, 24, expand=6, size=3, stride=2),
@@ -130,8 +111,9 @@ class StemEncoder(Encoder):
             x = images.unsqueeze(1)
         else:  # the weights expect RGB
             x = images.flip(3).permute(0, 3, 1, 2)
-        x = ((x.float() - 127.0) / 128.0).to(dtype=weight.dtype, memory_format=torch.channels_last)
+        x = F.pad((x.float() - 127.0) / 128.0, (0, self.SHIFT, 0, self.SHIFT), mode="replicate")
+        x = x[..., self.SHIFT :, self.SHIFT :].to(dtype=weight.dtype, memory_format=torch.channels_last)
         x = self.blocks(F.relu6(self.first(x), inplace=True))
         if self.pool > 1:
             x = F.avg_pool2d(x, self.pool)
-        return x.flatten(2).transpose(1, 2).float()
+        return self.cells.mean(x.float()).transpose(1, 2)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from model.footage import Image
+from model.pictures import Image
 
 REFERENCE_SIZE = (36, 64)
 """Height and width of the reference picture that flip repair compares with."""
@@ -16,6 +16,9 @@ REFERENCE_SIZE = (36, 64)
 NOISE_LIMIT = 5.0
 """Noise (standard deviation, of 255) above which a frame is blurred. Clean footage stays below 2, uniform noise of
 ±35 lies above 13; the network trains on footage put through the same blur."""
+
+ASPECT_TOLERANCE = 0.03
+"""How far (as a fraction) a picture's aspect may lie from the one the model was trained on."""
 
 _LAPLACIAN = np.array([1, -2, 1], dtype=np.float32)
 
@@ -107,67 +110,86 @@ def is_flipped(gray: Image, reference: Image) -> bool:
     return float((small * upright[::-1]).sum()) > float((small * upright).sum())
 
 
-def input_size(height: int, width: int, *, target: int, multiple: int) -> tuple[int, int]:
-    """Height and width of the network's input for pictures of `height`×`width`.
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """How pictures of a camera become inputs of the network: an area resize, then a crop of the borders.
 
-    The height is `target`, the aspect is kept, and both are rounded to a multiple of the cell.
+    Attributes:
+        source: height and width of the training footage's pictures.
+        scaled: height and width after the resize; the aspect is kept.
+        input: height and width of the network's input: the middle of `scaled`.
     """
-    rows = max(1, round(target / multiple))
-    columns = max(1, round(rows * multiple * width / height / multiple))
-    return rows * multiple, columns * multiple
 
+    source: tuple[int, int]
+    scaled: tuple[int, int]
+    input: tuple[int, int]
 
-ASPECT_TOLERANCE = 0.03
-"""How far (as a fraction) a live picture's aspect may lie from the one the model was trained on."""
+    @classmethod
+    def of_cells(cls, source: tuple[int, int], *, height: int, cell: int) -> Geometry:
+        """The whole picture at about `height` rows, cropped to whole cells.
 
+        Cropped, not squeezed: resampling a picture that already has the right height blurs it, which the first
+        layers of a network see (it cost 0.02 of ROC-AUC on UCSD Ped2; `docs/quality.md`).
+        """
+        rows = max(1, round(height / cell)) * cell
+        scaled_width = max(cell, round(rows * source[1] / source[0]))
+        return cls(source, (rows, scaled_width), (rows, scaled_width // cell * cell))
 
-def check_aspect(image: Image, source: tuple[int, int]) -> None:
-    """Refuses a picture whose aspect differs by over 3 % from the footage the model was trained on.
+    @classmethod
+    def of_frame(cls, source: tuple[int, int], *, size: int) -> Geometry:
+        """The whole picture squeezed into a square."""
+        return cls(source, (size, size), (size, size))
 
-    Args:
-        image: the decoded picture.
-        source: height and width of the training footage.
+    def apply(self, image: Image) -> Image:
+        """uint8 picture of any size -> uint8 picture of size `input`."""
+        if image.shape[:2] != self.scaled:
+            image = np.asarray(cv2.resize(image, self.scaled[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        top, left = ((whole - part) // 2 for whole, part in zip(self.scaled, self.input, strict=True))
+        return image[top : top + self.input[0], left : left + self.input[1]]
 
-    Raises:
-        PictureSizeError: naming both sizes.
-    """
-    height, width = image.shape[:2]
-    ratio = (width / height) / (source[1] / source[0])
-    if abs(ratio - 1) > ASPECT_TOLERANCE:
-        raise PictureSizeError(
-            f"picture is {width}x{height}, the model was trained on {source[1]}x{source[0]}: "
-            f"the aspect differs by {abs(ratio - 1):.0%} (at most {ASPECT_TOLERANCE:.0%}); "
-            "train a model on footage of this camera"
-        )
+    def check(self, image: Image) -> None:
+        """Refuses a picture whose aspect differs by over 3 % from the footage the model was trained on.
+
+        Raises:
+            PictureSizeError: naming both sizes.
+        """
+        height, width = image.shape[:2]
+        off = abs((width / height) / (self.source[1] / self.source[0]) - 1)
+        if off > ASPECT_TOLERANCE:
+            raise PictureSizeError(
+                f"picture is {width}x{height}, the model was trained on {self.source[1]}x{self.source[0]}: "
+                f"the aspect differs by {off:.0%} (at most {ASPECT_TOLERANCE:.0%}); "
+                "train a model on footage of this camera"
+            )
 
 
 def prepare(
     image: Image,
-    size: tuple[int, int],
+    geometry: Geometry,
     *,
     colour: bool = False,
-    repair: Repair = Repair(),
+    repair: Repair | None = None,
     reference: Image | None = None,
 ) -> Prepared:
     """Makes the network's input from a decoded picture.
 
     Args:
         image: uint8, H×W luma or H×W×3 BGR.
-        size: height and width of the network's input.
+        geometry: how the picture is resized and cropped.
         colour: keep three channels (a luma picture is replicated).
-        repair: which repairs to do.
+        repair: which repairs to do (default: noise).
         reference: uint8 36×64 luma, needed for flip repair.
     """
+    repair = repair or Repair()
     if not colour:
         image = luma(image)
     elif image.ndim == 2:
         image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
     flipped = repair.flip and reference is not None and is_flipped(luma(image), reference)
     if flipped:
-        image = np.ascontiguousarray(image[::-1])
-    if image.shape[:2] != size:
-        image = np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        image = image[::-1]
+    image = geometry.apply(image)
     noise = noise_sigma(luma(image))
     if repair.noise and noise > NOISE_LIMIT:
         image = denoise(image)
-    return Prepared(image, noise, flipped)
+    return Prepared(np.ascontiguousarray(image), noise, flipped)

@@ -1,0 +1,63 @@
+"""Which device does the work, and in which number format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from model.detector import Precision
+
+DeviceName = Literal["auto", "cpu", "cuda"]
+
+
+class DeviceError(ValueError):
+    """A device that is not there; the message says what to do."""
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """`auto` is the first CUDA device where there is one, else the CPU.
+
+    Raises:
+        DeviceError: for a name that torch does not know, or a device that is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise DeviceError(f"device {name!r}: expected auto, cpu, cuda or cuda:N") from error
+    if device.type not in ("cpu", "cuda"):
+        raise DeviceError(f"device {name!r}: expected auto, cpu, cuda or cuda:N")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise DeviceError(
+            f"device {name!r} is not there: torch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices"
+        )
+    return device
+
+
+def choose_precision(name: str, device: torch.device) -> Precision:
+    """`auto` is half precision on CUDA, and bfloat16 on a CPU that computes in it (about twice as fast there).
+
+    Chosen by what the processor can do and not by a stopwatch: the same machine gives the same bits twice.
+
+    Raises:
+        DeviceError: for a name that is none of auto, float32, bfloat16, float16; float16 on a CPU.
+    """
+    if name == "auto":
+        if device.type == "cuda":
+            return "float16"
+        return "bfloat16" if _cpu_has_bfloat16() else "float32"
+    if name == "float32" or name == "bfloat16" or (name == "float16" and device.type == "cuda"):
+        precision: Precision = name
+        return precision
+    raise DeviceError(f"precision {name!r} on {device.type}: expected auto, float32, bfloat16, or float16 on CUDA")
+
+
+def _cpu_has_bfloat16() -> bool:
+    try:
+        flags = Path("/proc/cpuinfo").read_text(errors="replace")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags

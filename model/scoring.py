@@ -1,0 +1,231 @@
+"""Footage -> scores, offline, in bounded memory: a bank with one slot and the live score chain."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model.chain import Chain, Scored
+from model.clips import Clip, Frame, OnBad
+from model.detector import Detector
+from model.frames import Prepared, Repair
+from model.pictures import Image
+from model.sampler import Decision, Sampler
+from model.states import State
+from model.tables import Row
+
+Heat = NDArray[np.float32]
+T = TypeVar("T")
+
+BATCH = 8
+"""Frames that go to the device together; results do not depend on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredFrame:
+    """A row of the table with what it was made of.
+
+    Attributes:
+        row: the scores.
+        heat: float32 rows×columns, error of each cell; None where the frame has no window of its own.
+        image: uint8 H×W or H×W×3, the decoded picture.
+    """
+
+    row: Row
+    heat: Heat | None
+    image: Image
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    frame: Frame
+    decision: Decision
+    prepared: Prepared | None  # None: thinned out
+    explained: str  # why the source cannot be scored at all
+
+
+class ClipScorer:
+    """Scores clips one after the other with one detector.
+
+    Attributes:
+        flipped: frames that flip repair turned, so far.
+        repeated: frames thinned out because their source is faster than the model, so far.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        *,
+        repair: Repair | None = None,
+        smoothing: float | None = None,
+    ) -> None:
+        """Makes a scorer.
+
+        Args:
+            detector: on its device, in its precision.
+            repair: which repairs frames get (default: noise).
+            smoothing: seconds of the rolling mean; None: the model's.
+        """
+        self.flipped = 0
+        self.repeated = 0
+        self._detector = detector
+        self._repair = repair or Repair()
+        self._smoothing = smoothing
+        self._bank = detector.bank()
+
+    def score(self, clip: Clip, *, skip_bad: bool = False, on_bad: OnBad | None = None) -> Iterator[ScoredFrame]:
+        """Every frame of a clip with its scores, in order, as they come.
+
+        Rows before the first full window carry that window's score; a first stretch shorter than a window is padded
+        by repeating its first frame. After a hole in the clip, rows repeat the last score until a window is full.
+
+        Raises:
+            FootageError: a frame cannot be read, and `skip_bad` is not set.
+            PictureSizeError: the pictures do not fit the model.
+        """
+        slot = self._bank.open()
+        try:
+            yield from self._rows(clip.name, self._results(slot, self._items(clip, skip_bad, on_bad)))
+        finally:
+            self._bank.close(slot)
+
+    def _items(self, clip: Clip, skip_bad: bool, on_bad: OnBad | None) -> Iterator[_Item]:
+        sampler = Sampler(self._detector.config.frame_interval)
+        for frame in clip.frames(colour=self._detector.config.colour, skip_bad=skip_bad, on_bad=on_bad):
+            decision = sampler.offer(frame.pts, (frame.image.shape[0], frame.image.shape[1]))
+            prepared = self._detector.prepare(frame.image, self._repair) if decision.take else None
+            yield _Item(frame, decision, prepared, sampler.explain())
+
+    def _results(self, slot: int, items: Iterator[_Item]) -> Iterator[tuple[_Item, float | None, Heat | None]]:
+        """Adds raw score and heat map to the items that complete a window; reading and scoring overlap."""
+        batch: list[_Item] = []
+        with closing(_ahead(items, 4 * BATCH)) as ahead:
+            for item in ahead:
+                batch.append(item)
+                if sum(i.prepared is not None for i in batch) == BATCH or len(batch) == 4 * BATCH:
+                    yield from self._score_batch(slot, batch)
+                    batch = []
+        yield from self._score_batch(slot, batch)
+
+    def _score_batch(self, slot: int, batch: list[_Item]) -> Iterator[tuple[_Item, float | None, Heat | None]]:
+        taken = [(item.prepared, item.decision.restart) for item in batch if item.prepared is not None]
+        scores: Iterator[tuple[float, Heat]] = iter(())
+        if taken:
+            images = torch.from_numpy(np.stack([prepared.image for prepared, _ in taken]))
+            windows = self._bank.push([slot] * len(taken), images, [restart for _, restart in taken])
+            result = self._detector.score(windows)
+            scores = zip(result.raw.tolist(), result.heat.cpu().numpy(), strict=True)
+        for item in batch:
+            if item.prepared is None:
+                self.repeated += 1
+                yield item, None, None
+                continue
+            self.flipped += item.prepared.flipped
+            raw, heat = next(scores)
+            yield (item, None, None) if np.isnan(raw) else (item, raw, heat)
+
+    def _rows(self, clip: str, results: Iterator[tuple[_Item, float | None, Heat | None]]) -> Iterator[ScoredFrame]:
+        detector = self._detector
+        chain = Chain(detector.config, float(detector.theta), smoothing=self._smoothing)
+        pending: list[_Item] = []  # the clip's first stretch, until its first full window
+        last: Scored | None = None
+        for item, raw, heat in results:
+            frame, decision = item.frame, item.decision
+            if decision.restart:
+                chain.restart(frame.pts)
+            if pending and decision.restart:
+                last = self._pad(pending, chain)
+                yield from _warming(clip, pending, last)
+                pending = []
+            if raw is not None:
+                scored = chain.score(frame.pts, raw)
+                yield from _warming(clip, pending, scored)
+                pending, last = [], scored
+                row = Row(clip, frame.number, frame.pts, scored.raw, scored.score, scored.smoothed, scored.state)
+                yield ScoredFrame(row, heat, frame.image)
+            elif last is None:
+                pending.append(item)
+            elif item.explained:
+                row = Row(clip, frame.number, frame.pts, None, None, None, State.WARMING, item.explained)
+                yield ScoredFrame(row, None, frame.image)
+            elif decision.take:  # a hole in the clip: its next window is not full yet
+                last = Scored(last.raw, last.score, last.score, State.WARMING)
+                yield _repeat(clip, item, last)
+            else:
+                yield _repeat(clip, item, last)
+        if pending:
+            yield from _warming(clip, pending, self._pad(pending, chain))
+
+    def _pad(self, pending: list[_Item], chain: Chain) -> Scored:
+        """Scores a stretch shorter than a window, its first frame repeated in front."""
+        images = [item.prepared.image for item in pending if item.prepared is not None]
+        images = [images[0]] * (self._detector.config.window - len(images)) + images
+        raw = float(self._detector.score_window(torch.from_numpy(np.stack(images))).raw)
+        score = raw / (raw + chain.theta)
+        return Scored(raw, score, score, State.WARMING)
+
+
+def _warming(clip: str, pending: list[_Item], scored: Scored) -> Iterator[ScoredFrame]:
+    for item in pending:
+        raw = None if item.prepared is None else scored.raw
+        row = Row(clip, item.frame.number, item.frame.pts, raw, scored.score, None, State.WARMING, item.decision.reason)
+        yield ScoredFrame(row, None, item.frame.image)
+
+
+def _repeat(clip: str, item: _Item, last: Scored) -> ScoredFrame:
+    smoothed = None if last.state is State.WARMING else last.smoothed
+    row = Row(clip, item.frame.number, item.frame.pts, None, last.score, smoothed, last.state, item.decision.reason)
+    return ScoredFrame(row, None, item.frame.image)
+
+
+def _ahead(items: Iterator[T], depth: int) -> Iterator[T]:
+    """Runs an iterator in a thread of its own, at most `depth` items ahead. Closing it ends the thread."""
+    box: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
+    stop = threading.Event()
+
+    def put(entry: tuple[T | None, BaseException | None]) -> None:
+        while not stop.is_set():
+            try:
+                box.put(entry, timeout=0.1)
+                return
+            except queue.Full:
+                continue
+
+    def run() -> None:
+        failure: BaseException | None = None
+        try:
+            for item in items:
+                put((item, None))
+                if stop.is_set():
+                    break
+        except BaseException as error:  # handed to the reader, which raises it
+            failure = error
+        close: Callable[[], None] | None = getattr(items, "close", None)
+        if close is not None:
+            close()
+        put((None, failure or _END))
+
+    thread = threading.Thread(target=run, name="framewatch-reader", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, failure = box.get()
+            if failure is _END:
+                return
+            if failure is not None:
+                raise failure
+            yield item  # type: ignore[misc]  # an entry without a failure holds an item
+    finally:
+        stop.set()
+        thread.join()
+
+
+_END = StopIteration()
