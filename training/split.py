@@ -1,0 +1,86 @@
+"""Which normal clips are learned from and which are held out: by clip, never by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.clips import Clip, Frame, OnBad
+
+HELD_OUT = 0.2
+"""Part of the clips that is held out."""
+
+FEWEST_CLIPS = 5
+"""Fewer clips than this are cut into stretches, so that whole stretches can be held out."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a longer clip, in seconds of its time stamps; a clip of its own to everyone else."""
+
+    whole: Clip
+    name: str
+    start: float
+    stop: float
+
+    @property
+    def frame_count(self) -> int | None:
+        interval = self.interval
+        return None if interval is None else max(1, round((self.stop - self.start) / interval))
+
+    @property
+    def interval(self) -> float | None:
+        return self.whole.interval
+
+    def frames(self, *, colour: bool = False, skip_bad: bool = False, on_bad: OnBad | None = None) -> Iterator[Frame]:
+        for frame in self.whole.frames(colour=colour, skip_bad=skip_bad, on_bad=on_bad):
+            if frame.pts >= self.stop:
+                return
+            if frame.pts >= self.start:
+                yield frame
+
+    def check(self) -> list[str]:
+        return self.whole.check()
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Clips to learn from, and clips held out for early stopping and calibration."""
+
+    train: list[Clip]
+    held_out: list[Clip]
+
+
+def split(clips: Sequence[Clip], spans: Sequence[tuple[float, float]], *, seed: int) -> Split:
+    """Holds out a fifth of the clips, chosen by the seed, at least one.
+
+    Fewer than five clips are first cut into stretches of equal length, longest clip first; a single long video of one
+    camera is the usual case. The stretches that are held out are whole.
+
+    Args:
+        clips: normal clips.
+        spans: first and last time stamp of each, seconds.
+        seed: of the split alone; noise and corruption draw from generators of their own.
+    """
+    parts: list[Clip] = list(clips)
+    if len(clips) < FEWEST_CLIPS:
+        total = sum(stop - start for start, stop in spans)
+        parts = []
+        for clip, (start, stop) in zip(clips, spans, strict=True):
+            pieces = max(1, round(2 * FEWEST_CLIPS * (stop - start) / total)) if total > 0 else 1
+            edges = np.linspace(start, stop, pieces + 1)
+            edges[-1] = np.inf
+            parts += [
+                Stretch(clip, f"{clip.name}#{i + 1}", float(a), float(b))
+                for i, (a, b) in enumerate(zip(edges[:-1], edges[1:], strict=True))
+            ]
+    if len(parts) < 2:
+        return Split(parts, parts)
+    order = np.random.default_rng([seed, 1]).permutation(len(parts))
+    held = set(order[: max(1, round(HELD_OUT * len(parts)))].tolist())
+    return Split(
+        [part for i, part in enumerate(parts) if i not in held],
+        [part for i, part in enumerate(parts) if i in held],
+    )

@@ -1,0 +1,104 @@
+"""One look at all footage before anything is learned: what is bad, how long, how large, how fast."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.clips import Clip, FootageError, bad_footage
+from model.frames import ASPECT_TOLERANCE, REFERENCE_SIZE, luma, reference_of
+from model.pictures import Image
+from model.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSurvey:
+    """What one clip holds: frames, first and last time stamp (s), median step (s), height and width."""
+
+    name: str
+    frames: int
+    start: float
+    stop: float
+    interval: float | None
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What all clips hold.
+
+    Attributes:
+        clips: those with frames.
+        surveys: of each of them.
+        bad: a line for each frame or file that cannot be read.
+        interval: median seconds between frames, over all clips.
+        size: height and width of the pictures (of the longest clip).
+        reference: uint8 36×64, mean luma picture.
+    """
+
+    clips: list[Clip]
+    surveys: list[ClipSurvey]
+    bad: list[str]
+    interval: float
+    size: tuple[int, int]
+    reference: Image
+
+    @property
+    def frames(self) -> int:
+        return sum(survey.frames for survey in self.surveys)
+
+    @property
+    def seconds(self) -> float:
+        return sum(survey.stop - survey.start for survey in self.surveys)
+
+
+def survey(clips: Sequence[Clip], *, skip_bad: bool, progress: Progress) -> Survey:
+    """Decodes every frame once.
+
+    Raises:
+        FootageError: something cannot be read and `skip_bad` is not set (all of it is named in one message), nothing
+            can be read, or the clips are not of one camera (their aspects differ).
+    """
+    bad: list[str] = []
+    kept: list[Clip] = []
+    surveys: list[ClipSurvey] = []
+    steps: list[tuple[float, int]] = []
+    total, count = np.zeros(REFERENCE_SIZE), 0
+    counts = [clip.frame_count for clip in clips]
+    known = None if None in counts else sum(c for c in counts if c is not None)
+    with progress("checking footage", known) as tick:
+        for clip in clips:
+            stamps: list[float] = []
+            size = (0, 0)
+            for frame in clip.frames(skip_bad=True, on_bad=bad.append):
+                stamps.append(frame.pts)
+                size = (frame.image.shape[0], frame.image.shape[1])
+                if len(stamps) % 5 == 1:  # a mean picture needs no more
+                    total += reference_of(luma(frame.image))
+                    count += 1
+                tick(1)
+            if not stamps:
+                continue
+            interval = float(np.median(np.diff(stamps))) if len(stamps) > 1 else None
+            if interval is not None and interval > 0:
+                steps.append((interval, len(stamps)))
+            kept.append(clip)
+            surveys.append(ClipSurvey(clip.name, len(stamps), stamps[0], stamps[-1], interval, size))
+    if bad and not skip_bad:
+        raise bad_footage(bad)
+    if not surveys or not steps:
+        raise FootageError("no clip has two frames or more: there is nothing to learn from")
+    longest = max(surveys, key=lambda s: s.frames)
+    for other in surveys:
+        ratio = (other.size[1] / other.size[0]) / (longest.size[1] / longest.size[0])
+        if abs(ratio - 1) > ASPECT_TOLERANCE:
+            raise FootageError(
+                f"clip {other.name} is {other.size[1]}x{other.size[0]}, clip {longest.name} is "
+                f"{longest.size[1]}x{longest.size[0]}: a model learns one camera; train one model for each"
+            )
+    interval = statistics.median(step for step, frames in steps for _ in range(max(1, frames // 100)))
+    reference = np.rint(total / max(1, count)).astype(np.uint8)
+    return Survey(kept, surveys, bad, interval, longest.size, reference)

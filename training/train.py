@@ -1,0 +1,351 @@
+"""Normal footage -> checkpoint: the whole of `framewatch train`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import torch
+
+from model.checkpoint import Checkpoint, Provenance, save
+from model.clips import Clip
+from model.detector import Calibration, Detector, DetectorConfig, Precision
+from model.encoder import EncoderName, StemEncoder
+from model.footage import Footage
+from model.frames import Geometry
+from model.progress import Progress
+from model.scoring import ClipScorer
+from training.calibrate import NormalStretch, calibrate
+from training.corrupt import Noisy
+from training.coverage import Coverage, coverage
+from training.fit import Fit, FitSettings, fit
+from training.plots import LossPoint, plot_loss
+from training.report import TrainReport
+from training.selftest import SelfTest, self_test
+from training.split import Split, split
+from training.survey import Survey, survey
+from training.weights import load_stem
+from training.whiten import fit_whitening
+from training.windows import MOST, Reservoir, collect
+
+Say = Callable[[str], object]
+
+FEWEST_WINDOWS = 64
+SEED_WINDOW = 10  # the project's seed: whole frames, 10 at a time
+SEED_HIDDEN = 128
+SEED_BATCH = 32  # windows of whole frames are large
+STEM_HEIGHT = 240
+PIXELS_SIZE = 64
+
+
+class TrainError(Exception):
+    """Training that cannot go on; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """What a user may choose; None leaves it to the encoder's default or to the footage.
+
+    Attributes:
+        encoder: `stem` or `pixels`.
+        colour: three channels instead of luma.
+        size: height of the network's input, pixels.
+        frame_interval: seconds between scored frames; None: the footage's own.
+        window: frames in a window.
+        smoothing: seconds of the rolling mean.
+        alarms_per_hour: false alarms an hour that are acceptable.
+        steps: optimiser steps.
+        seed: of everything random; split, weights, noise and corruption draw from generators of their own.
+        augment: learn from a noisy copy of the footage too.
+        self_test: make held-out clips abnormal and see how many are caught.
+    """
+
+    encoder: EncoderName = "stem"
+    colour: bool = False
+    size: int | None = None
+    frame_interval: float | None = None
+    window: int | None = None
+    smoothing: float | None = None
+    alarms_per_hour: float = 1.0
+    steps: int | None = None
+    seed: int = 0
+    augment: bool = True
+    self_test: bool = True
+
+
+def train(
+    footage: Footage,
+    out: Path,
+    settings: TrainSettings,
+    *,
+    device: torch.device,
+    precision: Precision,
+    skip_bad: bool = False,
+    resume: bool = False,
+    command: str = "",
+    say: Say,
+    progress: Progress,
+) -> TrainReport:
+    """Learns what normal looks like and writes the checkpoint, its log, its loss curve and its report.
+
+    Args:
+        footage: normal clips of one camera.
+        out: the checkpoint to write; the other files stand beside it under its stem.
+        settings: what the user chose.
+        device: where to compute.
+        precision: the encoder's number format.
+        skip_bad: leave out frames that cannot be read instead of refusing.
+        resume: go on with an interrupted fit of the same footage and settings.
+        command: the command line, for the record.
+        say: called with what the user should know on the way.
+        progress: shows how far it is.
+
+    Raises:
+        FootageError: the footage cannot be read or is not of one camera.
+        TrainError: nothing to learn from.
+        ResumeError: the interrupted fit is of other footage or settings.
+        CheckpointError: `out` cannot be written.
+    """
+    started = time.monotonic()
+    torch.manual_seed(settings.seed)
+    found = survey(footage.clips, skip_bad=skip_bad, progress=progress)
+    for line in found.bad:
+        say(f"left out {line}")
+    config = configure(settings, found)
+    detector = Detector(config)
+    if isinstance(detector.encoder, StemEncoder):
+        load_stem(detector.encoder)
+    detector.reference.copy_(torch.from_numpy(found.reference))
+    detector.to(device).with_precision(precision)
+    spans = [(s.start, s.stop) for s in found.surveys]
+    parts = split(found.clips, spans, seed=settings.seed)
+    if parts.train == parts.held_out:
+        say("one short clip: it is learned from and calibrated on alike; the threshold will be too low")
+    with _Log(out.with_suffix(".log.jsonl")) as log:
+        log.write("start", command=command, config=dataclasses.asdict(config), frames=found.frames)
+        windows, held_out = _collect(detector, parts, found, settings, progress)
+        log.write("windows", learned=len(windows), seen=windows.seen, held_out=len(held_out))
+        fitted = _fit(detector, windows, held_out, settings, out, resume=resume, log=log, say=say, progress=progress)
+        plot_loss(out.with_suffix(".loss.png"), fitted.history)
+        with progress("calibrating", _frames(parts.held_out)) as tick:
+            stretches = held_out_scores(detector, parts.held_out, on_frame=lambda: tick(1))
+        calibration = calibrate(
+            [stretch for clip in stretches.values() for stretch in clip],
+            config,
+            alarms_per_hour=settings.alarms_per_hour,
+            precision=precision,
+        )
+        detector.theta.fill_(calibration.theta)
+        tests = _self_test(detector, parts, settings, progress)
+        report = _report(
+            found, parts, windows, fitted, calibration, tests, coverage(stretches), time.monotonic() - started
+        )
+        log.write("end", **report.to_json())
+        provenance = Provenance(command, training=report.to_json())
+        save(out, Checkpoint(detector.with_precision("float32"), calibration, provenance))
+    out.with_suffix(".report.txt").write_text(report.text() + "\n")
+    if not fitted.interrupted:
+        _partial(out).unlink(missing_ok=True)
+    return report
+
+
+def configure(settings: TrainSettings, found: Survey) -> DetectorConfig:
+    """The detector that settings and footage ask for.
+
+    Raises:
+        TrainError: a setting makes no sense for this footage.
+    """
+    interval = settings.frame_interval or found.interval
+    if interval < found.interval / 2:
+        raise TrainError(
+            f"{1 / interval:.3g} frames a second were asked for, the footage has {1 / found.interval:.3g}: "
+            "a window needs at least half the rate"
+        )
+    chosen: dict[str, Any] = {"encoder": settings.encoder, "frame_interval": interval, "colour": settings.colour}
+    if settings.encoder == "pixels":
+        size = settings.size or PIXELS_SIZE
+        chosen |= {"geometry": Geometry.of_frame(found.size, size=size)}
+        chosen |= {"window": SEED_WINDOW, "hidden": SEED_HIDDEN, "latent": SEED_HIDDEN, "top": 1}
+    else:
+        cell = DetectorConfig.__dataclass_fields__["cell"].default
+        chosen |= {"geometry": Geometry.of_cells(found.size, height=settings.size or STEM_HEIGHT, cell=cell)}
+    if settings.window is not None:
+        chosen["window"] = settings.window
+    if settings.smoothing is not None:
+        chosen["smoothing"] = settings.smoothing
+    try:
+        return DetectorConfig(**chosen)
+    except ValueError as error:
+        raise TrainError(str(error)) from error
+
+
+def _frames(clips: Sequence[Clip]) -> int | None:
+    counts = [clip.frame_count for clip in clips]
+    return None if None in counts else sum(count for count in counts if count is not None)
+
+
+def _collect(
+    detector: Detector, parts: Split, found: Survey, settings: TrainSettings, progress: Progress
+) -> tuple[Reservoir, Reservoir]:
+    """Windows of the clips to learn from (and of a noisy copy), and of the held-out ones, whitened by nobody yet."""
+    windows = Reservoir(MOST, np.random.default_rng([settings.seed, 2]))
+    held_out = Reservoir(MOST // 10, np.random.default_rng([settings.seed, 3]))
+    learned = _frames(parts.train)
+    passes: list[tuple[Sequence[Clip], Reservoir]] = [(parts.train, windows), (parts.held_out, held_out)]
+    if settings.augment:
+        passes.append(([Noisy(clip, settings.seed) for clip in parts.train], windows))
+    total = None if learned is None else found.frames + (learned if settings.augment else 0)
+    with progress("encoding", total) as tick:
+        for clips, reservoir in passes:
+            collect(detector, clips, reservoir, skip_bad=True, on_frame=lambda: tick(1))
+    if len(windows) < FEWEST_WINDOWS or not len(held_out):
+        raise TrainError(
+            f"too little moves in this footage: {len(windows)} windows of moving cells in {found.frames} frames "
+            f"(clips shorter than {detector.config.window} frames have none); give more normal footage, with the "
+            "traffic that the camera usually sees"
+        )
+    return windows, held_out
+
+
+def _partial(out: Path) -> Path:
+    return out.with_suffix(".partial.safetensors")
+
+
+def _fit(
+    detector: Detector,
+    windows: Reservoir,
+    held_out: Reservoir,
+    settings: TrainSettings,
+    out: Path,
+    *,
+    resume: bool,
+    log: _Log,
+    say: Say,
+    progress: Progress,
+) -> Fit:
+    if detector.whitening is not None:
+        fit_whitening(detector.whitening, windows.windows)
+    partial = _partial(out)
+    if not resume:
+        partial.unlink(missing_ok=True)
+    elif not partial.exists():
+        say(f"nothing to resume ({partial.name} is not there): starting anew")
+    chosen = FitSettings(seed=settings.seed)
+    if settings.steps is not None:
+        chosen = dataclasses.replace(chosen, steps=settings.steps)
+    if detector.config.encoder == "pixels":
+        chosen = dataclasses.replace(chosen, batch=SEED_BATCH, noise=0.0)
+    with progress("learning", chosen.steps, "step") as tick:
+        return fit(
+            detector.autoencoder,
+            _features(detector, windows),
+            _features(detector, held_out),
+            chosen,
+            resume=partial,
+            on_step=lambda point: tick(1),
+            on_look=lambda point: log.point(point),
+            say=say,
+        )
+
+
+@torch.inference_mode()
+def _features(detector: Detector, reservoir: Reservoir) -> torch.Tensor:
+    parts = [detector.features(part.to(detector.device)).cpu() for part in reservoir.windows.split(8192)]
+    return torch.cat(parts)
+
+
+def held_out_scores(
+    detector: Detector, clips: Sequence[Clip], *, on_frame: Callable[[], object] | None = None
+) -> dict[str, list[NormalStretch]]:
+    """Raw scores of clips, in unbroken stretches, by clip name; frames without a window of their own are left out."""
+    scorer = ClipScorer(detector)
+    result: dict[str, list[NormalStretch]] = {}
+    for clip in clips:
+        stretches: list[list[tuple[float, float]]] = [[]]
+        for scored in scorer.score(clip, skip_bad=True):
+            if on_frame is not None:
+                on_frame()
+            if scored.row.smoothed is None and stretches[-1]:
+                stretches.append([])
+            elif scored.row.smoothed is not None and scored.row.raw is not None:
+                stretches[-1].append((scored.row.time, scored.row.raw))
+        result[clip.name] = [
+            NormalStretch(np.array([time for time, _ in part]), np.array([raw for _, raw in part]))
+            for part in stretches
+            if part
+        ]
+    return result
+
+
+def _self_test(detector: Detector, parts: Split, settings: TrainSettings, progress: Progress) -> list[SelfTest]:
+    if not settings.self_test:
+        return []
+    held = _frames(parts.held_out)
+    with progress("self-test", None if held is None else 3 * held + held // 2) as tick:
+        return self_test(detector, parts.held_out, seed=settings.seed, skip_bad=True, on_frame=lambda: tick(1))
+
+
+def _report(
+    found: Survey,
+    parts: Split,
+    windows: Reservoir,
+    fitted: Fit,
+    calibration: Calibration,
+    tests: list[SelfTest],
+    covered: Coverage,
+    seconds: float,
+) -> TrainReport:
+    return TrainReport(
+        clips=len(parts.train),
+        held_out_clips=[clip.name for clip in parts.held_out],
+        frames=found.frames,
+        minutes=found.seconds / 60,
+        bad=len(found.bad),
+        windows=windows.seen,
+        steps=fitted.history[-1].step,
+        best_step=fitted.best.step,
+        loss=fitted.best.train,
+        held_out_loss=fitted.best.held_out,
+        calibration=calibration,
+        self_test=tests,
+        coverage=covered,
+        seconds=seconds,
+        interrupted=fitted.interrupted,
+    )
+
+
+class _Log:
+    """One JSON object a line: what happened, and when."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._started = time.monotonic()
+        self._out: TextIO | None = None
+
+    def __enter__(self) -> _Log:
+        try:
+            self._out = open(self._path, "w", encoding="utf-8")  # noqa: SIM115 (closed by __exit__)
+        except OSError as error:
+            raise TrainError(f"cannot write {self._path}: {error.strerror or error}") from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._out is not None:
+            with suppress(OSError):
+                self._out.close()
+
+    def write(self, event: str, **facts: object) -> None:
+        assert self._out is not None
+        line = {"event": event, "seconds": round(time.monotonic() - self._started, 3), **facts}
+        self._out.write(json.dumps(line, default=str) + "\n")
+        self._out.flush()
+
+    def point(self, point: LossPoint) -> None:
+        self.write("look", step=point.step, train=point.train, held_out=point.held_out)
