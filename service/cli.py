@@ -1,0 +1,113 @@
+"""The `framewatch` command: the verbs together, and how they end."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+import warnings
+from contextlib import suppress
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from model import __version__
+from service import faults, verbs
+
+_EXAMPLES = """\b
+Examples:
+  framewatch demo                                              the whole way on drawn footage, two minutes
+  framewatch train normal/ --out model.safetensors             learn from normal footage of your camera
+  framewatch score video.mp4 --model model.safetensors         score every frame into scores.csv
+  framewatch evaluate test/ --labels labels.npz --model model.safetensors
+
+\b
+Exit codes: 0 done, 1 a problem with what was given, 2 wrong usage, 130 interrupted.
+"""
+
+
+class Verbs(TyperGroup):
+    """The group of verbs; turns exceptions into one line and an exit code."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        ctx.meta[verbs.COMMAND] = shlex.join(["framewatch", *args])
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except (typer.Exit, typer.Abort, typer.TyperException):
+            raise
+        except BrokenPipeError:
+            _drop_output()
+            raise typer.Exit(faults.PIPE) from None
+        except (Exception, KeyboardInterrupt) as error:
+            code, message = faults.explain(error)
+            typer.echo(f"framewatch: {message}", err=True)
+            raise typer.Exit(code) from None
+        return result
+
+
+app = typer.Typer(
+    cls=Verbs,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
+    epilog=_EXAMPLES,
+)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"framewatch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def framewatch(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Streaming video anomaly monitor.
+
+    Learns what normal looks like from normal footage of one fixed camera, then scores every frame of a video by how
+    badly it fits. No labels and no examples of anomalies are needed.
+    """
+
+
+app.command(epilog=verbs.TRAIN_EXAMPLES)(verbs.train)
+app.command(epilog=verbs.SCORE_EXAMPLES)(verbs.score)
+app.command(epilog=verbs.EVALUATE_EXAMPLES)(verbs.evaluate)
+app.command()(verbs.info)
+app.command()(verbs.demo)
+
+
+def _drop_output() -> None:
+    """Whoever read the output has enough of it (`| head`): what is still buffered must not raise at the end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(faults.TERMINATED)
+
+
+def main() -> None:
+    """Runs the command line, and exits."""
+    signal.signal(signal.SIGTERM, _terminate)  # half-written files are removed on the way out
+    if not faults.debugging():
+        warnings.simplefilter("ignore")
+        for name in ("TORCH_CPP_LOG_LEVEL", "OPENCV_LOG_LEVEL"):
+            os.environ.setdefault(name, "ERROR")
+    app(prog_name="framewatch")
+
+
+if __name__ == "__main__":
+    main()

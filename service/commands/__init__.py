@@ -1,0 +1,1 @@
+"""What the verbs of the command line do; `service.cli` says how they are called."""

@@ -1,0 +1,126 @@
+"""What most verbs begin with: outputs that can be written, footage, a detector on its device."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from model.checkpoint import Checkpoint, load
+from model.clips import Clip
+from model.detector import Precision
+from model.device import choose_device, choose_precision
+from model.footage import DEFAULT_FPS, Footage, open_footage
+from service.faults import InputError
+from service.progress import Reporter
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the user asked to compute on.
+
+    Attributes:
+        device: auto, cpu, cuda or cuda:N.
+        precision: auto, float32, bfloat16 or float16.
+        threads: CPU threads; None: torch's choice.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+
+    def start(self) -> tuple[torch.device, Precision]:
+        """Sets the threads, and gives device and number format.
+
+        Raises:
+            DeviceError: a device that is not there, or a format that it does not have.
+        """
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        device = choose_device(self.device)
+        return device, choose_precision(self.precision, device)
+
+    def load(self, path: Path) -> Checkpoint:
+        """A checkpoint whose detector is ready to score.
+
+        Raises:
+            CheckpointError, DeviceError
+        """
+        device, precision = self.start()
+        checkpoint = load(path, device=device)
+        checkpoint.detector.with_precision(precision)
+        return checkpoint
+
+
+def open_clips(paths: Sequence[Path], fps: float | None, reporter: Reporter) -> Footage:
+    """Opens footage, and says once which frame rate was assumed for folders.
+
+    Raises:
+        FootageError: see `model.footage.open_footage`.
+    """
+    footage = open_footage(paths, fps=fps)
+    if footage.fps_assumed:
+        reporter.say(f"folders of frames are read as {DEFAULT_FPS:g} frames a second; --fps says otherwise")
+    return footage
+
+
+def frame_total(clips: Iterable[Clip]) -> int | None:
+    """Frames of all clips together; None where a clip does not know."""
+    counts = [clip.frame_count for clip in clips]
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
+
+
+def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path]) -> None:
+    """Refuses, before any work is done, what could not be written, and what would overwrite an input.
+
+    Args:
+        outputs: files to write, by the option that names them.
+        inputs: files and folders that the command reads.
+
+    Raises:
+        InputError: naming the option.
+    """
+    read = {path.resolve() for path in inputs}
+    taken: dict[Path, str] = {}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        _check_output(option, path)
+        target = path.resolve()
+        if target in read:
+            raise InputError(f"{option} {path} would overwrite what is read: give another name")
+        if target in taken:
+            raise InputError(f"{option} and {taken[target]} are both {path}: give two names")
+        taken[target] = option
+
+
+def _check_output(option: str, path: Path) -> None:
+    if path.is_dir():
+        raise InputError(f"{option} {path} is a folder: give the name of a file in it")
+    if path.exists() and not path.is_file():
+        return  # a device or a pipe
+    folder = path.resolve().parent
+    if not folder.exists():
+        raise InputError(f"{option} {path}: there is no folder {folder}; make it first")
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{option} {path}: {folder} cannot be written to; give a file in another folder")
+
+
+def make_folder(option: str, path: Path) -> None:
+    """Makes a folder for many files, where it is missing.
+
+    Raises:
+        InputError: it cannot be made, or not be written to.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise InputError(f"{option} {path} is a file: give a folder") from None
+    except OSError as error:
+        raise InputError(f"{option} {path}: cannot be made ({error.strerror})") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise InputError(f"{option} {path} cannot be written to; give another folder")

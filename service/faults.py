@@ -1,0 +1,61 @@
+"""Which exception ends the command how: exit code, and what the user reads."""
+
+from __future__ import annotations
+
+import os
+import traceback
+
+OK, INPUT, USAGE, BUG, INTERRUPTED, TERMINATED, PIPE = 0, 1, 2, 70, 130, 143, 141
+"""Exit codes: done; a problem with what was given; wrong usage (typer's); a bug; Ctrl-C; SIGTERM; nobody reads on."""
+
+INPUT_ERRORS = frozenset(
+    [
+        "model.checkpoint.CheckpointError",
+        "model.clips.FootageError",
+        "model.device.DeviceError",
+        "model.frames.PictureSizeError",
+        "model.tables.TableError",
+        "service.faults.InputError",
+        "training.demo_folder.DemoError",
+        "training.fit.ResumeError",
+        "training.labels.LabelError",
+        "training.train.TrainError",
+    ]
+)
+"""Exceptions whose message is meant for the user. By name: importing them would load torch to print a help text."""
+
+_MEMORY = frozenset(["builtins.MemoryError", "torch.OutOfMemoryError"])
+
+
+class InputError(Exception):
+    """Something the user gave cannot be used; the message says what, and what to do."""
+
+
+def debugging() -> bool:
+    """Whether tracebacks are wanted: `FRAMEWATCH_DEBUG` is set to anything but 0."""
+    return os.environ.get("FRAMEWATCH_DEBUG", "0") not in ("", "0")
+
+
+def explain(error: BaseException) -> tuple[int, str]:
+    """Exit code and message for an exception that ended a command; the traceback too where it is wanted."""
+    code, message = _explain(error)
+    if debugging() and code in (INPUT, BUG):
+        message += "\n" + "".join(traceback.format_exception(error)).rstrip()
+    return code, message
+
+
+def _explain(error: BaseException) -> tuple[int, str]:
+    names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED, "; ".join(["interrupted", *map(str, error.args)])
+    if names & INPUT_ERRORS:
+        return INPUT, str(error)
+    if names & _MEMORY:
+        return INPUT, "out of memory: close other programs, give a smaller --size, or use a machine with more"
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return INPUT, f"{where}{error.strerror}"
+    said = " ".join(str(error).split())[:300]
+    kind = type(error).__name__
+    hint = "" if debugging() else "; FRAMEWATCH_DEBUG=1 shows where"
+    return BUG, f"{kind}: {said or 'no message'} (this is a bug, please report it{hint})"
