@@ -56,7 +56,7 @@ class Altered:
 def add_noise(image: Image, amplitude: float, generator: np.random.Generator) -> Image:
     """Uniform noise of ±amplitude (of 255) on every value."""
     noise = generator.uniform(-amplitude, amplitude, image.shape).astype(np.float32)
-    return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(image + noise), 0, 255), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -186,8 +186,8 @@ class _Sprite:
         coarse = generator.uniform(-60, 60, generator.integers(2, 8, 2)).astype(np.float32)
         texture = generator.uniform(20, 235) + cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
         return cls(
-            np.clip(texture, 0, 255).astype(np.float32),
-            cv2.GaussianBlur(alpha, (3, 3), 0).astype(np.float32) / 255,
+            np.asarray(np.clip(texture, 0, 255), np.float32),
+            np.asarray(cv2.GaussianBlur(alpha, (3, 3), 0) / np.float32(255), np.float32),
             generator.uniform(0, max(1, columns - width)),
             generator.uniform(0, max(1, rows - height)),
             generator.uniform(2, 8) * unit * generator.choice([-1, 1]),

@@ -134,7 +134,7 @@ def run_demo(
     precision: Precision,
     plan: DemoPlan | None = None,
     command: str = "framewatch demo",
-    say: Callable[[str], object],
+    say: Callable[[str], None],
     progress: Progress,
 ) -> DemoReport:
     """Draws, trains, evaluates, and writes everything into one folder.

@@ -65,7 +65,7 @@ def evaluate(
     corrupt_seed: int | None = None,
     skip_bad: bool = False,
     plot: Path | None = None,
-    say: Callable[[str], object],
+    say: Callable[[str], None],
     progress: Progress,
 ) -> Evaluation:
     """Scores labelled footage and compares.

@@ -122,7 +122,7 @@ def fit(
                 clean = windows[pick]
                 loss = (autoencoder(clean + settings.noise * noise.to(device)) - clean).square().mean()
                 optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
             except (torch.OutOfMemoryError, MemoryError):
                 if batch <= SMALLEST_BATCH:
                     raise
@@ -140,8 +140,9 @@ def fit(
             if on_step is not None:
                 on_step(LossPoint(state.step, float(loss.detach())))
             if state.step % settings.every == 0 or state.step == settings.steps:
-                point = LossPoint(state.step, float(loss.detach()), _loss(autoencoder, look))
-                state.look(point)
+                held_out_loss = _loss(autoencoder, look)
+                point = LossPoint(state.step, float(loss.detach()), held_out_loss)
+                state.look(point, held_out_loss)
                 if resume is not None:
                     state.save(resume)
                 if on_look is not None:
@@ -182,6 +183,7 @@ class _State:
         self.stale = 0
         self.history: list[LossPoint] = []
         self.best = LossPoint(0, None, math.inf)
+        self._lowest = math.inf
         self.best_weights = _copy(autoencoder)
         self._autoencoder = autoencoder
         self._optimizer = optimizer
@@ -190,10 +192,10 @@ class _State:
         digest.update(windows[:: max(1, len(windows) // 64)].cpu().numpy().tobytes())
         self._run = digest.hexdigest()
 
-    def look(self, point: LossPoint) -> None:
+    def look(self, point: LossPoint, held_out: float) -> None:
         self.history.append(point)
-        assert point.held_out is not None and self.best.held_out is not None
-        if point.held_out < self.best.held_out:
+        if held_out < self._lowest:
+            self._lowest = held_out
             self.best, self.best_weights, self.stale = point, _copy(self._autoencoder), 0
         else:
             self.stale += 1
@@ -227,11 +229,13 @@ class _State:
             raise ResumeError(f"{path} is no saved training run ({error}): remove it to start anew") from error
         if document["run"] != self._run:
             raise ResumeError(
-                f"{path} belongs to a run with other footage or settings: give the same ones, or remove it to start anew"
+                f"{path} belongs to a run with other footage or settings: give the same ones, or remove it to "
+                "start anew"
             )
         self.step, self.stale = document["step"], document["stale"]
         self.history = [LossPoint(*point) for point in document["history"]]
         self.best = next(point for point in self.history if point.step == document["best"])
+        self._lowest = math.inf if self.best.held_out is None else self.best.held_out
         self._autoencoder.load_state_dict(_named(tensors, "now."))
         self.best_weights = _named(tensors, "best.")
         moments: dict[int, dict[str, Tensor]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -73,8 +74,7 @@ def split(clips: Sequence[Clip], spans: Sequence[tuple[float, float]], *, seed: 
             edges = np.linspace(start, stop, pieces + 1)
             edges[-1] = np.inf
             parts += [
-                Stretch(clip, f"{clip.name}#{i + 1}", float(a), float(b))
-                for i, (a, b) in enumerate(zip(edges[:-1], edges[1:], strict=True))
+                Stretch(clip, f"{clip.name}#{i + 1}", float(a), float(b)) for i, (a, b) in enumerate(pairwise(edges))
             ]
     if len(parts) < 2:
         return Split(parts, parts)

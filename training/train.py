@@ -35,13 +35,14 @@ from training.weights import load_stem
 from training.whiten import fit_whitening
 from training.windows import MOST, Reservoir, collect
 
-Say = Callable[[str], object]
+Say = Callable[[str], None]
 
 FEWEST_WINDOWS = 64
 SEED_WINDOW = 10  # the project's seed: whole frames, 10 at a time
 SEED_HIDDEN = 128
 SEED_BATCH = 32  # windows of whole frames are large
 STEM_HEIGHT = 240
+STEM_CELL = 16
 PIXELS_SIZE = 64
 
 
@@ -128,7 +129,7 @@ def train(
     parts = split(found.clips, spans, seed=settings.seed)
     if parts.train == parts.held_out:
         say("one short clip: it is learned from and calibrated on alike; the threshold will be too low")
-    with _Log(out.with_suffix(".log.jsonl")) as log:
+    with _open_log(out.with_suffix(".log.jsonl")) as log:
         log.write("start", command=command, config=dataclasses.asdict(config), frames=found.frames)
         windows, held_out = _collect(detector, parts, found, settings, progress)
         log.write("windows", learned=len(windows), seen=windows.seen, held_out=len(held_out))
@@ -174,8 +175,8 @@ def configure(settings: TrainSettings, found: Survey) -> DetectorConfig:
         chosen |= {"geometry": Geometry.of_frame(found.size, size=size)}
         chosen |= {"window": SEED_WINDOW, "hidden": SEED_HIDDEN, "latent": SEED_HIDDEN, "top": 1}
     else:
-        cell = DetectorConfig.__dataclass_fields__["cell"].default
-        chosen |= {"geometry": Geometry.of_cells(found.size, height=settings.size or STEM_HEIGHT, cell=cell)}
+        chosen["cell"] = STEM_CELL
+        chosen["geometry"] = Geometry.of_cells(found.size, height=settings.size or STEM_HEIGHT, cell=STEM_CELL)
     if settings.window is not None:
         chosen["window"] = settings.window
     if settings.smoothing is not None:
@@ -257,7 +258,7 @@ def _fit(
 
 @torch.inference_mode()
 def _features(detector: Detector, reservoir: Reservoir) -> torch.Tensor:
-    parts = [detector.features(part.to(detector.device)).cpu() for part in reservoir.windows.split(8192)]
+    parts = [detector.features(part.to(detector.device)).cpu() for part in torch.split(reservoir.windows, 8192)]
     return torch.cat(parts)
 
 
@@ -321,28 +322,28 @@ def _report(
     )
 
 
+def _open_log(path: Path) -> _Log:
+    try:
+        return _Log(path.open("w", encoding="utf-8"))
+    except OSError as error:
+        raise TrainError(f"cannot write {path}: {error.strerror or error}") from error
+
+
 class _Log:
     """One JSON object a line: what happened, and when."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
         self._started = time.monotonic()
-        self._out: TextIO | None = None
 
     def __enter__(self) -> _Log:
-        try:
-            self._out = open(self._path, "w", encoding="utf-8")  # noqa: SIM115 (closed by __exit__)
-        except OSError as error:
-            raise TrainError(f"cannot write {self._path}: {error.strerror or error}") from error
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._out is not None:
-            with suppress(OSError):
-                self._out.close()
+        with suppress(OSError):
+            self._out.close()
 
     def write(self, event: str, **facts: object) -> None:
-        assert self._out is not None
         line = {"event": event, "seconds": round(time.monotonic() - self._started, 3), **facts}
         self._out.write(json.dumps(line, default=str) + "\n")
         self._out.flush()

@@ -27,13 +27,15 @@ def load_stem(encoder: StemEncoder) -> None:
         if convolution.in_channels == 1:  # luma: the same value in all three channels
             weight = weight.sum(1, keepdim=True)
         convolution.weight.copy_(weight)
-        assert convolution.bias is not None
+        if convolution.bias is None:
+            raise TypeError("a folded batch norm needs a convolution with a bias")
         convolution.bias.copy_(state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * scale)
 
     with torch.no_grad():
         fold(encoder.first, "_conv_stem", "_bn0")
         for index, block in enumerate(encoder.blocks):
-            assert isinstance(block, InvertedResidual)
+            if not isinstance(block, InvertedResidual):
+                raise TypeError(f"block {index} is a {type(block).__name__}")
             name = f"_blocks.{index}"
             if block.expand is not None:
                 fold(block.expand, f"{name}._expand_conv", f"{name}._bn0")

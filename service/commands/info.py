@@ -145,7 +145,8 @@ def _threshold(calibration: Calibration) -> str:
     line = (
         f"{calibration.theta:.4g} for {counted(calibration.alarms_per_hour, 'false alarm')} an hour ({how})\n"
         f"rests on {calibration.minutes:.1f} minutes of held-out normal footage: "
-        f"{counted(calibration.alarms, 'alarm')}, so at most {calibration.upper_bound:.3g} an hour (95 %, Poisson), in {calibration.precision}"
+        f"{counted(calibration.alarms, 'alarm')}, so at most {calibration.upper_bound:.3g} an hour (95 %, Poisson), "
+        f"in {calibration.precision}"
     )
     return line if calibration.sufficient else f"{line}\ninsufficient footage: an hour is the least to judge by"
 
