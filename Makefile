@@ -1,0 +1,64 @@
+# Everything runs in a virtual environment of its own, made on the first call:
+#   make demo                     see it work on drawn footage
+#   make test                     run the tests
+#   make VENV=/elsewhere test     use another place than .venv
+#   make PYTHON=python3.13 demo   use another Python (3.11 or later)
+#   make test ARGS='-k smoothing' hand options on
+
+PYTHON ?= python3
+VENV ?= .venv
+TORCH ?= torch==2.13.0
+ARGS ?=
+
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test quality bench bench-memory check format constraints clean
+
+help: ## Show this list.
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
+		printf '  make %-13s %s\n' "$$name" "$$what"; done
+
+# Again only where the dependencies changed. The build backend is pinned too, so it is installed and not fetched aside.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt hatchling editables
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@
+
+demo: $(READY) ## Draw a street, learn it, find what is odd in it (two minutes).
+	$(BIN)/framewatch demo --out out/demo $(ARGS)
+
+test: $(READY) ## Run the tests.
+	$(BIN)/python -m pytest $(ARGS)
+
+quality: $(READY) ## Measure detection on the real footage of FRAMEWATCH_DATA; write docs/quality.md (an hour).
+	$(BIN)/python -m bench.quality $(ARGS)
+
+bench: $(READY) ## Measure scoring against bare decoding.
+	$(BIN)/python -m bench.score $(ARGS)
+
+bench-memory: $(READY) ## Score a video of an hour and watch the memory.
+	$(BIN)/python -m bench.memory $(ARGS)
+
+check: $(READY) ## Lint, format and types.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(READY) ## Format the code and sort its imports.
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+constraints: ## Renew constraints.txt with the latest versions (TORCH=... picks torch's).
+	$(PYTHON) -m venv --clear $(VENV)-constraints
+	$(VENV)-constraints/bin/python -m pip install --quiet '$(TORCH)' hatchling editables
+	$(VENV)-constraints/bin/python -m pip install --quiet --no-build-isolation '$(TORCH)' -e '.[dev]'
+	sed '/^[^#]/,$$d' constraints.txt > $(VENV)-constraints/pins
+	$(VENV)-constraints/bin/python -m pip freeze --exclude-editable | sed 's/+[^ ;]*//' >> $(VENV)-constraints/pins
+	mv $(VENV)-constraints/pins constraints.txt
+	rm -rf $(VENV)-constraints
+
+clean: ## Remove the environment, caches and outputs.
+	rm -rf .venv out dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,99 @@
+"""`make quality`: how well framewatch detects, over several seeds, into `docs/quality.md`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.machine import this_host
+from bench.other_footage import run_street, run_unlabelled
+from bench.ped2 import run_seed
+from bench.quality_report import NOTES, QualityRun, markdown
+from bench.training_run import Effort
+from model.atomic import open_atomic
+from service.commands.opening import Machine
+from service.progress import Reporter
+from training.train import TrainSettings
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = ("ped2", "avenue", "vtest", "street")
+QUICK = Effort(clips=3, settings=TrainSettings(steps=200))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the parts that were asked for; gives the exit code."""
+    options = _parser().parse_args(arguments)
+    data: Path = options.data
+    parts: list[str] = options.parts
+    needed = [part for part in parts if part != "street"]
+    if needed and not (data / "ped2").is_dir():
+        print(f"no real footage at {data}: set FRAMEWATCH_DATA, or give --parts street", file=sys.stderr)
+        return 1
+    effort = QUICK if options.quick else Effort()
+    seeds: list[int] = options.seeds[:1] if options.quick else options.seeds
+    reporter = Reporter()
+    device, precision = Machine().start()
+    given = sys.argv[1:] if arguments is None else arguments
+    with tempfile.TemporaryDirectory(prefix="framewatch-quality-") as folder:
+        scratch = Path(folder)
+        run = QualityRun(
+            command=" ".join(["make quality", *([f"ARGS={shlex.quote(shlex.join(given))}"] if given else [])]),
+            date=datetime.now(UTC).strftime("%Y-%m-%d"),
+            host=this_host(device, precision),
+            quick=options.quick,
+            ped2=[run_seed(data, seed, effort, scratch, reporter) for seed in seeds if "ped2" in parts],
+            unlabelled=[
+                run_unlabelled(name, effort.choose(data / where), effort, scratch, reporter)
+                for part, name, where in (("avenue", "CUHK Avenue, 4 clips", "avenue"), ("vtest", "vtest.avi", "clips"))
+                if part in parts
+            ],
+            street=[run_street(seed, effort, scratch, reporter) for seed in seeds if "street" in parts],
+        )
+    out: Path | None = options.out or (None if options.quick else ROOT / "docs/quality.md")
+    notes = ROOT / "docs" / NOTES
+    page = markdown(run, notes.read_text(encoding="utf-8") if notes.exists() else "")
+    print(page)
+    if out is not None:
+        with open_atomic(out) as file:
+            file.write(page)
+        reporter.say(f"wrote {out}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench.quality", description=__doc__)
+    parser.add_argument("--seeds", type=_numbers, default=[0, 1, 2], metavar="N,N", help="seeds (0,1,2)")
+    parser.add_argument("--parts", type=_parts, default=list(PARTS), metavar="P,P", help=f"of {', '.join(PARTS)} (all)")
+    parser.add_argument(
+        "--quick", action="store_true", help="one seed, three clips, 200 steps; prints, and writes only with --out"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="page to write (docs/quality.md)")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        default=Path(os.environ.get("FRAMEWATCH_DATA") or ROOT.parent / "shared/data"),
+        help="real footage (FRAMEWATCH_DATA, or ../shared/data)",
+    )
+    return parser
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def _parts(text: str) -> list[str]:
+    parts = text.split(",")
+    if unknown := set(parts) - set(PARTS):
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: expected some of {', '.join(PARTS)}")
+    return parts
+
+
+if __name__ == "__main__":
+    sys.exit(main())
