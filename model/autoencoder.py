@@ -32,4 +32,5 @@ class LSTMAutoencoder(nn.Module):
         """Mean squared error of each window: float32 M×T×K -> float32 M."""
         if not len(windows):
             return torch.zeros(0, device=windows.device)
-        return (self(windows) - windows).square().mean((1, 2))
+        error: Tensor = (self(windows) - windows).square().mean((1, 2))
+        return error

@@ -44,25 +44,26 @@ class Bank:
         *,
         mask: MotionMask | None,
         slots: int = 1,
+        device: torch.device | None = None,
         workers: Workers | None = None,
     ) -> None:
-        """Makes an empty bank on the encoder's device.
+        """Makes an empty bank.
 
         Args:
             encoder: what makes the features.
             window: frames in a window, T.
             input_size: height and width of the network's input.
             mask: which cells count; None: every cell, always.
-            slots: how many streams to make room for; it doubles when they run out.
+            slots: how many streams to make room for, at least 1; it doubles when they run out.
+            device: where the bank lies, the encoder's; None: the CPU.
             workers: threads that share the frames of a batch between them; None: one batch on the device.
         """
         self._encoder = encoder
         self._window = window
         self._mask = mask
         self._workers = workers
-        device = next(iter(encoder.state_dict().values()), torch.empty(0)).device
         self._features = torch.zeros(slots, window, encoder.cells.count, encoder.channels, device=device)
-        self._luma = torch.zeros(slots, *input_size, device=device)
+        self._luma = torch.zeros(slots, *input_size, dtype=torch.uint8, device=device)
         self._counts = [0] * slots  # frames since the slot was cleared
         self._free = list(range(slots - 1, -1, -1))
         self._open: set[int] = set()
@@ -105,6 +106,8 @@ class Bank:
     def push(self, slots: Sequence[int], images: Tensor, restarts: Sequence[bool] | None = None) -> Windows:
         """Adds a frame to each named slot, in order; a slot may be named several times.
 
+        A push that fails (out of memory, say) leaves the bank as it was.
+
         Args:
             slots: N slots.
             images: uint8 N×H×W luma or N×H×W×3 BGR at the input size, on any device.
@@ -119,44 +122,78 @@ class Bank:
         images = images.to(self.device, non_blocking=True)
         features = self._encoder(images) if self._workers is None else self._workers.map(self._encoder, images)
         luma = smoothed_luma(images) if self._mask else None
-        frames, cells, parts, ready = [], [], [], [False] * len(slots)
-        for turn in _turns(slots):
-            for i in turn:
-                if restarts is not None and restarts[i]:
-                    self.clear(slots[i])
-            owners = torch.tensor([slots[i] for i in turn], device=self.device)
-            index = torch.tensor(turn, device=self.device)
-            places = [self._counts[slots[i]] % self._window for i in turn]
-            self._features[owners, torch.tensor(places, device=self.device)] = features[index]
-            if luma is None:
-                moving = torch.ones(len(turn), self._encoder.cells.count, dtype=torch.bool, device=self.device)
-            else:
-                assert self._mask is not None
-                moving = self._mask.select(cell_motion(self._luma[owners], luma[index], self._encoder.cells))
-                self._luma[owners] = luma[index]
-            full = []
-            for i in turn:
-                self._counts[slots[i]] += 1
-                ready[i] = self._counts[slots[i]] >= self._window
-                full.append(ready[i])
-            moving &= torch.tensor(full, device=self.device).unsqueeze(1)
-            row, cell = moving.nonzero(as_tuple=True)
-            oldest = torch.tensor(places, device=self.device)[row] + 1
-            steps = (oldest.unsqueeze(1) + torch.arange(self._window, device=self.device)) % self._window
-            parts.append(self._features[owners[row].unsqueeze(1), steps, cell.unsqueeze(1)])
-            frames.append(index[row])
-            cells.append(cell)
-        return Windows(torch.cat(parts), torch.cat(frames), torch.cat(cells), tuple(ready))
+        plan = _Plan(slots, restarts or [False] * len(slots), self._counts, self._window)
+        ready = torch.tensor([source is not None for source in plan.sources], dtype=torch.bool, device=self.device)
+        frame, cell = (self._moving(plan, luma, len(slots)) & ready.unsqueeze(1)).nonzero(as_tuple=True)
+        windows = self._gather(plan, features, frame, cell)
+        self._keep(plan, features, luma)
+        return Windows(windows, frame, cell, tuple(source is not None for source in plan.sources))
+
+    def _index(self, values: Sequence[object]) -> Tensor:
+        return torch.tensor(values, dtype=torch.int64, device=self.device)
+
+    def _moving(self, plan: _Plan, luma: Tensor | None, count: int) -> Tensor:
+        """bool N×cells: which cells of each frame count."""
+        if luma is None or self._mask is None:
+            return torch.ones(count, self._encoder.cells.count, dtype=torch.bool, device=self.device)
+        before = self._luma[self._index(plan.slots)].float()
+        linked = [(now, then) for now, then in enumerate(plan.previous) if then is not None]
+        before[self._index([now for now, _ in linked])] = luma[self._index([then for _, then in linked])]
+        return self._mask.select(cell_motion(before, luma, self._encoder.cells))
+
+    def _gather(self, plan: _Plan, features: Tensor, frame: Tensor, cell: Tensor) -> Tensor:
+        """float32 M×T×C: the windows of cells, from the ring and from the batch itself."""
+        count = len(features)
+        nowhere = [0] * self._window  # never asked for: not ready
+        source = self._index([places or nowhere for places in plan.sources]).view(count, self._window)[frame]
+        cell = cell.unsqueeze(1)
+        old = self._features.flatten(0, 1)[(source - count).clamp_min_(0), cell]
+        new = features[source.clamp_max(count - 1), cell]
+        return torch.where((source < count).unsqueeze(2), new, old)
+
+    def _keep(self, plan: _Plan, features: Tensor, luma: Tensor | None) -> None:
+        """Writes what later windows need of the batch into the ring."""
+        kept = [
+            (slot, plan.numbers[position] % self._window, position)
+            for slot, positions in plan.recent.items()
+            for position in positions[-self._window :]
+        ]
+        owner, place, position = self._index(kept).view(-1, 3).unbind(1)
+        self._features[owner, place] = features[position]
+        last = {slot: positions[-1] for slot, positions in plan.recent.items()}
+        if luma is not None:
+            self._luma[self._index([*last])] = luma[self._index([*last.values()])].to(torch.uint8)
+        for slot, end in last.items():
+            self._counts[slot] = plan.numbers[end] + 1
 
 
-def _turns(slots: Sequence[int]) -> list[list[int]]:
-    """Positions of a batch in turns in which no slot occurs twice, in order."""
-    turns: list[list[int]] = []
-    seen: dict[int, int] = {}
-    for position, slot in enumerate(slots):
-        turn = seen.get(slot, 0)
-        seen[slot] = turn + 1
-        if turn == len(turns):
-            turns.append([])
-        turns[turn].append(position)
-    return turns
+class _Plan:
+    """Where the frames of a batch and of their windows lie; making it changes nothing.
+
+    Attributes:
+        slots: of each frame.
+        numbers: of each frame, counted from its slot's last restart.
+        previous: for each frame, the position in the batch of its slot's frame before; None: that one is in the ring.
+        sources: for each frame with a full window, where the window's frames lie, oldest first: a position in the
+            batch, or N + slot·T + place in the ring; None where no window is full.
+        recent: for each slot, the positions in the batch of its frames since its last restart.
+    """
+
+    def __init__(self, slots: Sequence[int], restarts: Sequence[bool], counts: Sequence[int], window: int) -> None:
+        self.slots = slots
+        self.numbers: list[int] = []
+        self.previous: list[int | None] = []
+        self.sources: list[list[int] | None] = []
+        self.recent: dict[int, list[int]] = {}
+        for position, (slot, restart) in enumerate(zip(slots, restarts, strict=True)):
+            recent = [] if restart else self.recent.get(slot, [])
+            self.recent[slot] = recent
+            known = 0 if restart else counts[slot]
+            number = self.numbers[recent[-1]] + 1 if recent else known
+            self.numbers.append(number)
+            self.previous.append(recent[-1] if recent else None)
+            recent.append(position)
+            fresh = recent[-window:]
+            old = range(number + 1 - window, number + 1 - len(fresh))
+            in_ring = [len(slots) + slot * window + past % window for past in old]
+            self.sources.append(in_ring + fresh if number + 1 >= window else None)

@@ -1,11 +1,10 @@
-"""The score chain of one stream: sampler, score, rolling mean, state. Live and offline scoring share it."""
+"""The score chain of one stream: score, rolling mean, state. Live and offline scoring share it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from model.detector import DetectorConfig, score_of
-from model.sampler import Decision, Sampler
 from model.smoothing import RollingMean
 from model.states import State, StateMachine
 
@@ -21,7 +20,11 @@ class Scored:
 
 
 class Chain:
-    """Turns the frames of one stream into scores, smoothed scores and states, causally."""
+    """Turns the raw scores of one stream into scores, smoothed scores and states, causally.
+
+    It takes the results of the frames that the stream's `Sampler` took, in the order of the frames. The sampler
+    stands apart: it decides before a batch is scored, the chain goes on after it, and a batch may hold a restart.
+    """
 
     def __init__(
         self,
@@ -40,32 +43,25 @@ class Chain:
             minimum: seconds an excursion must last to count; None: the model's.
         """
         self.theta = theta
-        self._sampler = Sampler(config.frame_interval)
         self._mean = RollingMean(config.smoothing if smoothing is None else smoothing)
         self._machine = StateMachine(minimum=config.minimum if minimum is None else minimum)
 
-    def offer(self, pts: float, size: tuple[int, int] | None = None) -> Decision:
-        """Decides about the stream's next frame; a restart also empties the rolling mean.
+    def push(self, pts: float, raw: float | None, *, restart: bool = False) -> Scored | None:
+        """The next taken frame's result.
 
-        Raises:
-            ValueError: the time stamp is not finite.
+        Args:
+            pts: the frame's time stamp, seconds.
+            raw: of the window that ends at the frame; None while no window is full.
+            restart: whether the frame begins a new window (`Decision.restart`): what was smoothed is forgotten.
+
+        Returns:
+            None while warming, that is without `raw`.
         """
-        decision = self._sampler.offer(pts, size)
-        if decision.restart:
-            self.restart(pts)
-        return decision
-
-    def restart(self, pts: float) -> None:
-        """Forgets what was smoothed: the stream warms up again."""
-        self._mean.reset()
-        self._machine.push(pts, None)
-
-    def explain(self) -> str:
-        """Why the stream cannot be scored at all ("" if it can)."""
-        return self._sampler.explain()
-
-    def score(self, pts: float, raw: float) -> Scored:
-        """Takes the raw score of a full window that ends at `pts`."""
+        if restart:
+            self._mean.reset()
+            self._machine.push(pts, None)
+        if raw is None:
+            return None
         score = score_of(raw, self.theta)
         smoothed = self._mean.push(pts, score)
         return Scored(raw, score, smoothed, self._machine.push(pts, smoothed))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import types
+import math
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,8 @@ from model.frames import Geometry
 
 FORMAT = 1
 MAX_BYTES = 512 * 2**20
+MAX_DESCRIPTION = 2**20
+_SHOWN = 5
 _KEY = "framewatch"
 T = TypeVar("T")
 
@@ -59,12 +62,10 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     """Writes a checkpoint whole: to a temporary name, then renamed.
 
     Raises:
-        CheckpointError: the folder is missing or cannot be written.
+        CheckpointError: the folder is missing or cannot be written, or a number of the description is not finite.
     """
     detector = checkpoint.detector
-    tensors = {name: value.detach().float() for name, value in detector.state_dict().items() if name != "reference"}
-    tensors["reference"] = detector.reference
-    tensors = {name: value.cpu().contiguous() for name, value in tensors.items()}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in detector.exact_state().items()}
     document = {
         "format": FORMAT,
         "config": dataclasses.asdict(detector.config),
@@ -72,9 +73,10 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "provenance": dataclasses.asdict(checkpoint.provenance),
     }
     try:
+        description = json.dumps(document, allow_nan=False)
         with atomic_path(path) as temporary:
-            safetensors.torch.save_file(tensors, temporary, metadata={_KEY: json.dumps(document, allow_nan=False)})
-    except (OSError, safetensors.SafetensorError) as error:
+            safetensors.torch.save_file(tensors, temporary, metadata={_KEY: description})
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
         raise CheckpointError(f"cannot write {path}: {error}") from error
 
 
@@ -102,85 +104,99 @@ def load(path: Path, *, device: torch.device | str = "cpu") -> Checkpoint:
             f"{path} is no safetensors file, or damaged ({error}): give a checkpoint made by `framewatch train`"
         ) from error
     if _KEY not in metadata:
-        raise CheckpointError(f"{path} is a safetensors file, but no framewatch checkpoint: make one by `framewatch train`")
+        raise CheckpointError(f"{path} is no framewatch checkpoint: give one made by `framewatch train`")
     try:
-        document = json.loads(metadata[_KEY])
-    except ValueError as error:
+        document = _description(metadata[_KEY])
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: its description is damaged ({error})") from error
-    found = document.get("format") if isinstance(document, dict) else None
-    if found != FORMAT:
+    if document.get("format") != FORMAT:
         raise CheckpointError(
-            f"{path} has checkpoint format {found!r}, this framewatch ({__version__}) reads {FORMAT}: "
+            f"{path} has checkpoint format {document.get('format')!r}, this framewatch ({__version__}) reads {FORMAT}: "
             "train it again, or install the framewatch that wrote it"
         )
     try:
-        config = _build(DetectorConfig, document["config"])
-        calibration = _build(Calibration, document["calibration"])
-        provenance = _build(Provenance, document["provenance"])
-        _check_size(config, sum(value.numel() for value in tensors.values()))
-        detector = Detector(config)
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: its description does not fit ({error})") from error
-    _fill(path, detector, tensors)
-    if not (calibration.theta > 0 and abs(float(detector.theta) / calibration.theta - 1) < 1e-5):
-        raise CheckpointError(f"{path}: its threshold {calibration.theta!r} is not the stored {float(detector.theta)!r}")
-    return Checkpoint(detector.to(device), calibration, provenance)
+        calibration = _build(Calibration, "calibration", document.get("calibration"))
+        provenance = _build(Provenance, "provenance", document.get("provenance"))
+        with torch.device("meta"):  # shapes only: a description of a huge network takes no memory
+            detector = Detector(_build(DetectorConfig, "config", document.get("config")))
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: its description does not fit: {error}") from error
+    _check_tensors(path, detector.state_dict(), tensors)
+    detector.to_empty(device=device).load_state_dict(tensors)
+    if not math.isclose(float(detector.theta), calibration.theta, rel_tol=1e-5):
+        raise CheckpointError(
+            f"{path}: the threshold of its description is {calibration.theta}, the stored one {float(detector.theta)}"
+        )
+    return Checkpoint(detector, calibration, provenance)
 
 
-def _fill(path: Path, detector: Detector, tensors: dict[str, torch.Tensor]) -> None:
-    expected = detector.state_dict()
-    missing, extra = expected.keys() - tensors.keys(), tensors.keys() - expected.keys()
-    if missing or extra:
-        parts = [f"{what} {', '.join(sorted(names)[:5])}" for what, names in (("lacks", missing), ("has", extra)) if names]
-        raise CheckpointError(f"{path}: its tensors do not fit its description: it {' and '.join(parts)}")
+def _description(text: str) -> dict[str, object]:
+    if len(text) > MAX_DESCRIPTION:
+        raise ValueError(f"{len(text)} characters, at most {MAX_DESCRIPTION} are read")
+    document = json.loads(text)
+    if not isinstance(document, dict):
+        raise ValueError("no JSON object")
+    return document
+
+
+def _check_tensors(path: Path, expected: dict[str, torch.Tensor], tensors: dict[str, torch.Tensor]) -> None:
+    """Refuses tensors that are not exactly those of the description, or hold values that are not finite."""
+    unfit = f"{path}: its tensors do not fit its description:"
+    for what, names in (("missing", expected.keys() - tensors.keys()), ("unknown", tensors.keys() - expected.keys())):
+        if names:
+            more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+            raise CheckpointError(f"{unfit} {what} {', '.join(sorted(names)[:_SHOWN])}{more}")
     for name, wanted in expected.items():
         value = tensors[name]
         if value.shape != wanted.shape or value.dtype != wanted.dtype:
             raise CheckpointError(
-                f"{path}: tensor {name} is {value.dtype} {tuple(value.shape)}, expected {wanted.dtype} {tuple(wanted.shape)}"
+                f"{unfit} {name} is {value.dtype} {tuple(value.shape)}, expected {wanted.dtype} {tuple(wanted.shape)}"
             )
-        if value.is_floating_point() and not bool(value.isfinite().all()):
+        if not bool(value.isfinite().all()):
             raise CheckpointError(f"{path}: tensor {name} holds values that are not finite")
-    detector.load_state_dict(tensors)
 
 
-def _check_size(config: DetectorConfig, stored: int) -> None:
-    """Refuses a description of a far larger network than the file holds, before memory is taken for it."""
-    height, width = config.geometry.input
-    channels = height * width * (3 if config.colour else 1) if config.encoder == "pixels" else config.components
-    declared = 4 * config.hidden * (channels + 2 * config.hidden)
-    if declared > 2 * stored + 2**20 or height * width > 2**25:
-        raise ValueError(f"it describes about {declared} values, the file holds {stored}")
+def _build(kind: type[T], name: str, values: object) -> T:
+    """A frozen dataclass from JSON: every key there and known, every value of its type.
 
-
-def _build(kind: type[T], values: object) -> T:
-    """A frozen dataclass from JSON: every key known, every value of its type."""
+    Missing keys do not take a default: it may be another one than when the checkpoint was written.
+    """
     if not isinstance(values, dict):
-        raise TypeError(f"{kind.__name__} is {type(values).__name__}, expected an object")
+        raise TypeError(f"{name} is {_shown(values)}, expected an object")
     hints = get_type_hints(kind)
-    unknown = values.keys() - hints.keys()
-    if unknown:
-        raise ValueError(f"{kind.__name__} has unknown {', '.join(sorted(unknown))}")
-    return kind(**{name: _value(f"{kind.__name__}.{name}", hints[name], value) for name, value in values.items()})
+    for what, keys in (("lacks", hints.keys() - values.keys()), ("has unknown", values.keys() - hints.keys())):
+        if keys:
+            raise ValueError(f"{name} {what} {', '.join(map(_shown, sorted(keys)[:_SHOWN]))}")
+    return kind(**{key: _value(f"{name}.{key}", hints[key], value) for key, value in values.items()})
 
 
 def _value(name: str, hint: Any, value: object) -> object:
-    origin = get_origin(hint)
+    """A JSON value as a field takes it; `hint` is one of the kinds that the dataclasses here have."""
+    inner = get_args(hint)
+    if hint is Any:
+        return value
     if hint is Geometry:
-        return _build(Geometry, value)
-    if origin is tuple:
-        if isinstance(value, list) and len(value) == len(get_args(hint)):
-            return tuple(_value(name, kind, item) for kind, item in zip(get_args(hint), value, strict=True))
-    elif origin is dict:
+        return _build(Geometry, name, value)
+    if get_origin(hint) is tuple:
+        if isinstance(value, list) and len(value) == len(inner):
+            return tuple(_value(name, kind, item) for kind, item in zip(inner, value, strict=True))
+    elif get_origin(hint) is dict:
         if isinstance(value, dict):
-            return value
-    elif isinstance(hint, types.UnionType):
-        raise TypeError(f"{name}: no unions in a checkpoint")
-    elif get_args(hint):  # Literal
-        if value in get_args(hint):
+            return {key: _value(f"{name}.{key}", inner[1], item) for key, item in value.items()}
+    elif inner:  # a Literal
+        if value in inner:
             return value
     elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        if abs(value) <= sys.float_info.max:
+            return float(value)
+        raise ValueError(f"{name} is not finite")
     elif isinstance(value, hint) and isinstance(value, bool) == (hint is bool):
         return value
-    raise TypeError(f"{name} is {value!r}")
+    expected = " or ".join(map(str, inner)) if isinstance(value, str) and inner else getattr(hint, "__name__", hint)
+    raise TypeError(f"{name} is {_shown(value)}, expected {expected}")
+
+
+def _shown(value: object) -> str:
+    """A value for a message, cut to a line."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -72,7 +71,7 @@ class DetectorConfig:
             ("minimum", 0.0, 3600.0),
         ):
             value = getattr(self, name)
-            if not (math.isfinite(value) and low <= value <= high):
+            if not low <= value <= high:
                 raise ValueError(f"{name} is {value}: expected {low} to {high}")
         if self.encoder not in ("stem", "pixels"):
             raise ValueError(f"encoder is {self.encoder!r}: expected stem or pixels")
@@ -156,10 +155,17 @@ class Detector(nn.Module):
             self._exact = {name: value.clone() for name, value in self.encoder.state_dict().items()}
         self.precision = precision
         dtype: torch.dtype = getattr(torch, precision)
-        self.encoder.to(dtype=dtype, memory_format=torch.channels_last)
+        self.encoder.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in stubs
         if precision == "float32":  # rounding is not undone by a cast
             self.encoder.load_state_dict(self._exact)
         return self
+
+    def exact_state(self) -> dict[str, Tensor]:
+        """`state_dict` in float32 whatever the precision: the encoder's weights as they were before any rounding."""
+        state = dict(self.state_dict())
+        if self.precision != "float32":
+            state |= {f"encoder.{name}": value for name, value in self._exact.items()}
+        return state
 
     def prepare(self, image: Image, repair: Repair | None = None) -> Prepared:
         """A decoded picture -> this model's input; see `frames.prepare`.
@@ -191,6 +197,7 @@ class Detector(nn.Module):
             config.geometry.input,
             mask=config.mask,
             slots=slots,
+            device=self.device,
             workers=self._workers if self.device.type == "cpu" else None,
         )
 
@@ -246,7 +253,15 @@ class Calibration:
     alarms: int
     upper_bound: float
     extrapolated: bool
-    precision: Precision = field(default="float32")
+    precision: Precision = "float32"
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for numbers that make no sense."""
+        if not self.theta > 0:
+            raise ValueError(f"the threshold theta is {self.theta}: expected more than 0")
+        for name in ("alarms_per_hour", "minutes", "alarms", "upper_bound"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}: expected 0 or more")
 
     @property
     def sufficient(self) -> bool:

@@ -49,9 +49,12 @@ def choose_precision(name: str, device: torch.device) -> Precision:
         if device.type == "cuda":
             return "float16"
         return "bfloat16" if _cpu_has_bfloat16() else "float32"
-    if name == "float32" or name == "bfloat16" or (name == "float16" and device.type == "cuda"):
-        precision: Precision = name
-        return precision
+    if name == "float32":
+        return "float32"
+    if name == "bfloat16":
+        return "bfloat16"
+    if name == "float16" and device.type == "cuda":
+        return "float16"
     raise DeviceError(f"precision {name!r} on {device.type}: expected auto, float32, bfloat16, or float16 on CUDA")
 
 

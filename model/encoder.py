@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Literal
 
 import torch
@@ -18,10 +19,12 @@ class Encoder(nn.Module):
     """Pictures -> one feature vector a cell. Frozen: it never learns after it is built.
 
     Attributes:
+        takes: shape of the pictures: height and width, and 3 for colour.
         cells: where features are measured.
         channels: length of a cell's feature vector.
     """
 
+    takes: tuple[int, ...]
     cells: Cells
     channels: int
 
@@ -31,9 +34,9 @@ class Encoder(nn.Module):
 
     def fingerprint(self) -> str:
         """SHA-256 of what decides the features: streams whose encoders agree in it can share a batch."""
-        digest = hashlib.sha256(repr((type(self).__name__, self.cells, self.channels)).encode())
+        digest = hashlib.sha256(repr((type(self).__name__, self.takes, self.cells)).encode())
         for name, value in sorted(self.state_dict().items()):
-            digest.update(name.encode())
+            digest.update(f"{name} {value.dtype}".encode())
             digest.update(value.detach().float().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
 
@@ -43,11 +46,13 @@ class PixelEncoder(Encoder):
 
     def __init__(self, height: int, width: int, *, colour: bool) -> None:
         super().__init__()
+        self.takes = (height, width, 3) if colour else (height, width)
         self.cells = WHOLE
-        self.channels = height * width * (3 if colour else 1)
+        self.channels = math.prod(self.takes)
 
     def forward(self, images: Tensor) -> Tensor:
-        return images.flatten(1).unsqueeze(1).float() / 255.0
+        pixels: Tensor = images.flatten(1).unsqueeze(1).float() / 255.0
+        return pixels
 
 
 def _convolution(inputs: int, outputs: int, size: int, stride: int = 1, *, groups: int = 1) -> nn.Conv2d:
@@ -66,8 +71,8 @@ class InvertedResidual(nn.Module):
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        y = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
-        y = self.project(F.relu6(self.depthwise(y), inplace=True))
+        wide = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
+        y: Tensor = self.project(F.relu6(self.depthwise(wide), inplace=True))
         return y + x if self.residual else y
 
 
@@ -92,6 +97,7 @@ class StemEncoder(Encoder):
                 f"input {width}x{height} with cells of {cell}: a cell must be a multiple of {2 * self.STRIDE} "
                 "and both sides a multiple of the cell"
             )
+        self.takes = (height, width, 3) if colour else (height, width)
         self.cells = Cells(height // cell, width // cell)
         self.channels = self.CHANNELS
         self.pool = cell // 2 // self.STRIDE
@@ -107,10 +113,7 @@ class StemEncoder(Encoder):
 
     def forward(self, images: Tensor) -> Tensor:
         weight = self.first.weight
-        if images.ndim == 3:
-            x = images.unsqueeze(1)
-        else:  # the weights expect RGB
-            x = images.flip(3).permute(0, 3, 1, 2)
+        x = images.unsqueeze(1) if images.ndim == 3 else images.flip(3).permute(0, 3, 1, 2)  # the weights expect RGB
         x = F.pad((x.float() - 127.0) / 128.0, (0, self.SHIFT, 0, self.SHIFT), mode="replicate")
         x = x[..., self.SHIFT :, self.SHIFT :].to(dtype=weight.dtype, memory_format=torch.channels_last)
         x = self.blocks(F.relu6(self.first(x), inplace=True))

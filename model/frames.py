@@ -20,6 +20,9 @@ NOISE_LIMIT = 5.0
 ASPECT_TOLERANCE = 0.03
 """How far (as a fraction) a picture's aspect may lie from the one the model was trained on."""
 
+LONGEST_SIDE = 1 << 15
+"""Pixels; more than any camera has."""
+
 _LAPLACIAN = np.array([1, -2, 1], dtype=np.float32)
 
 
@@ -88,7 +91,7 @@ def noise_sigma(gray: Image) -> float:
         return 0.0
     response = cv2.sepFilter2D(gray, cv2.CV_16S, _LAPLACIAN, _LAPLACIAN)[1:-1, 1:-1]
     total = cv2.norm(response, cv2.NORM_L1)
-    return math.sqrt(math.pi / 2) * total / (6.0 * (width - 2) * (height - 2))
+    return float(math.sqrt(math.pi / 2) * total / (6.0 * (width - 2) * (height - 2)))
 
 
 def denoise(image: Image) -> Image:
@@ -123,6 +126,15 @@ class Geometry:
     source: tuple[int, int]
     scaled: tuple[int, int]
     input: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for sizes that no picture has, or a crop larger than the picture."""
+        for name in ("source", "scaled", "input"):
+            height, width = getattr(self, name)
+            if not (1 <= height <= LONGEST_SIDE and 1 <= width <= LONGEST_SIDE):
+                raise ValueError(f"geometry.{name} is {width}x{height}: expected sides of 1 to {LONGEST_SIDE} pixels")
+        if self.input[0] > self.scaled[0] or self.input[1] > self.scaled[1]:
+            raise ValueError(f"geometry.input {self.input} does not lie within geometry.scaled {self.scaled}")
 
     @classmethod
     def of_cells(cls, source: tuple[int, int], *, height: int, cell: int) -> Geometry:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from model.chain import Chain, Scored
 from model.clips import Clip, Frame, OnBad
-from model.detector import Detector
+from model.detector import Detector, score_of
 from model.frames import Prepared, Repair
 from model.pictures import Image
 from model.sampler import Decision, Sampler
@@ -27,6 +27,9 @@ T = TypeVar("T")
 
 BATCH = 8
 """Frames that go to the device together; results do not depend on it."""
+
+MOST_HELD = 256 * 2**20
+"""Bytes of pictures held back until a clip's first window is full: a source far faster than the model fills it late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,9 @@ class _Item:
     decision: Decision
     prepared: Prepared | None  # None: thinned out
     explained: str  # why the source cannot be scored at all
+
+
+_Result: TypeAlias = "tuple[_Item, float | None, Heat | None]"  # raw score and heat map where a window is full
 
 
 class ClipScorer:
@@ -85,7 +91,8 @@ class ClipScorer:
         """Every frame of a clip with its scores, in order, as they come.
 
         Rows before the first full window carry that window's score; a first stretch shorter than a window is padded
-        by repeating its first frame. After a hole in the clip, rows repeat the last score until a window is full.
+        by repeating its first frame (as is one whose pictures take more than `MOST_HELD`). After a hole in the clip,
+        rows repeat the last score until a window is full. Closing the iterator ends the reading.
 
         Raises:
             FootageError: a frame cannot be read, and `skip_bad` is not set.
@@ -93,7 +100,8 @@ class ClipScorer:
         """
         slot = self._bank.open()
         try:
-            yield from self._rows(clip.name, self._results(slot, self._items(clip, skip_bad, on_bad)))
+            with closing(self._results(slot, self._items(clip, skip_bad, on_bad))) as results:
+                yield from self._rows(clip.name, results)
         finally:
             self._bank.close(slot)
 
@@ -104,7 +112,7 @@ class ClipScorer:
             prepared = self._detector.prepare(frame.image, self._repair) if decision.take else None
             yield _Item(frame, decision, prepared, sampler.explain())
 
-    def _results(self, slot: int, items: Iterator[_Item]) -> Iterator[tuple[_Item, float | None, Heat | None]]:
+    def _results(self, slot: int, items: Iterator[_Item]) -> Generator[_Result]:
         """Adds raw score and heat map to the items that complete a window; reading and scoring overlap."""
         batch: list[_Item] = []
         with closing(_ahead(items, 4 * BATCH)) as ahead:
@@ -115,7 +123,7 @@ class ClipScorer:
                     batch = []
         yield from self._score_batch(slot, batch)
 
-    def _score_batch(self, slot: int, batch: list[_Item]) -> Iterator[tuple[_Item, float | None, Heat | None]]:
+    def _score_batch(self, slot: int, batch: list[_Item]) -> Iterator[_Result]:
         taken = [(item.prepared, item.decision.restart) for item in batch if item.prepared is not None]
         scores: Iterator[tuple[float, Heat]] = iter(())
         if taken:
@@ -132,44 +140,43 @@ class ClipScorer:
             raw, heat = next(scores)
             yield (item, None, None) if np.isnan(raw) else (item, raw, heat)
 
-    def _rows(self, clip: str, results: Iterator[tuple[_Item, float | None, Heat | None]]) -> Iterator[ScoredFrame]:
+    def _rows(self, clip: str, results: Iterator[_Result]) -> Iterator[ScoredFrame]:
         detector = self._detector
         chain = Chain(detector.config, float(detector.theta), smoothing=self._smoothing)
         pending: list[_Item] = []  # the clip's first stretch, until its first full window
+        held = 0
         last: Scored | None = None
         for item, raw, heat in results:
             frame, decision = item.frame, item.decision
-            if decision.restart:
-                chain.restart(frame.pts)
-            if pending and decision.restart:
-                last = self._pad(pending, chain)
+            if pending and (decision.restart or held > MOST_HELD):
+                last = self._pad(pending, chain.theta)
                 yield from _warming(clip, pending, last)
                 pending = []
-            if raw is not None:
-                scored = chain.score(frame.pts, raw)
+            scored = chain.push(frame.pts, raw, restart=decision.restart) if decision.take else None
+            if scored is not None:
                 yield from _warming(clip, pending, scored)
                 pending, last = [], scored
                 row = Row(clip, frame.number, frame.pts, scored.raw, scored.score, scored.smoothed, scored.state)
                 yield ScoredFrame(row, heat, frame.image)
             elif last is None:
                 pending.append(item)
+                held += frame.image.nbytes
             elif item.explained:
                 row = Row(clip, frame.number, frame.pts, None, None, None, State.WARMING, item.explained)
                 yield ScoredFrame(row, None, frame.image)
-            elif decision.take:  # a hole in the clip: its next window is not full yet
-                last = Scored(last.raw, last.score, last.score, State.WARMING)
-                yield _repeat(clip, item, last)
             else:
+                if decision.take:  # after a hole in the clip: its next window is not full yet
+                    last = replace(last, state=State.WARMING)
                 yield _repeat(clip, item, last)
         if pending:
-            yield from _warming(clip, pending, self._pad(pending, chain))
+            yield from _warming(clip, pending, self._pad(pending, chain.theta))
 
-    def _pad(self, pending: list[_Item], chain: Chain) -> Scored:
+    def _pad(self, pending: list[_Item], theta: float) -> Scored:
         """Scores a stretch shorter than a window, its first frame repeated in front."""
         images = [item.prepared.image for item in pending if item.prepared is not None]
         images = [images[0]] * (self._detector.config.window - len(images)) + images
         raw = float(self._detector.score_window(torch.from_numpy(np.stack(images))).raw)
-        score = raw / (raw + chain.theta)
+        score = score_of(raw, theta)
         return Scored(raw, score, score, State.WARMING)
 
 
@@ -186,7 +193,7 @@ def _repeat(clip: str, item: _Item, last: Scored) -> ScoredFrame:
     return ScoredFrame(row, None, item.frame.image)
 
 
-def _ahead(items: Iterator[T], depth: int) -> Iterator[T]:
+def _ahead(items: Iterator[T], depth: int) -> Generator[T]:
     """Runs an iterator in a thread of its own, at most `depth` items ahead. Closing it ends the thread."""
     box: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
     stop = threading.Event()

@@ -43,7 +43,7 @@ class Workers:
             with torch.inference_mode():  # a thread has its own
                 return function(frame)
 
-        return torch.cat(list(self._pool.map(one, frames.split(1))))
+        return torch.cat(list(self._pool.map(one, torch.split(frames, 1))))
 
     def close(self) -> None:
         """Ends the threads."""
