@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from model.pictures import Image
 from model.states import State
 
 Policy = Literal["latest", "every"]
@@ -33,6 +34,28 @@ class Dropped(StrEnum):
     TOO_SLOW = "too_slow"  # the source is slower than half the model's rate
     RATE = "rate"  # over the stream's own frame-rate cap
     FAULT = "fault"  # the scorer failed on its batch
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingFrame:
+    """A frame on its way in, not decoded yet if it came encoded.
+
+    Attributes:
+        number: of the frame, counted by the source.
+        pts: seconds, the source's own clock.
+        captured: seconds since 1970, when the frame was taken or arrived.
+        data: a JPEG or PNG file, or a decoded picture: uint8 H×W luma or H×W×3 BGR, which nobody changes any more.
+    """
+
+    number: int
+    pts: float
+    captured: float
+    data: bytes | Image
+
+    @property
+    def size(self) -> int:
+        """Bytes it takes while it waits."""
+        return len(self.data) if isinstance(self.data, bytes) else self.data.nbytes
 
 
 @dataclass(frozen=True, slots=True)
