@@ -125,7 +125,8 @@ class StreamRecord:
     Attributes:
         id: unique, chosen by the client or made by the service.
         name: what people call it.
-        source: URL or configured source with its credentials (never shown; see `service.addresses.redact`); None: pushed.
+        source: URL or configured source, with its credentials (shown only through `service.addresses.redact`); None:
+            pushed.
         loop: whether a file begins anew at its end.
         options: what can be changed.
         created: seconds since 1970.
