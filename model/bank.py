@@ -136,7 +136,7 @@ class Bank:
         """bool N×cells: which cells of each frame count."""
         if luma is None or self._mask is None:
             return torch.ones(count, self._encoder.cells.count, dtype=torch.bool, device=self.device)
-        before = self._luma[self._index(plan.slots)].float()
+        before = self._luma[self._index(plan.slots)]
         linked = [(now, then) for now, then in enumerate(plan.previous) if then is not None]
         before[self._index([now for now, _ in linked])] = luma[self._index([then for _, then in linked])]
         return self._mask.select(cell_motion(before, luma, self._encoder.cells))
@@ -162,7 +162,7 @@ class Bank:
         self._features[owner, place] = features[position]
         last = {slot: positions[-1] for slot, positions in plan.recent.items()}
         if luma is not None:
-            self._luma[self._index([*last])] = luma[self._index([*last.values()])].to(torch.uint8)
+            self._luma[self._index([*last])] = luma[self._index([*last.values()])]
         for slot, end in last.items():
             self._counts[slot] = plan.numbers[end] + 1
 

@@ -1,7 +1,7 @@
 """Where something moves: the energy of temporal differences, cell by cell.
 
-Everything here is whole numbers held in float32, so the result is the same whatever else is in the batch and
-whatever the device: a neighbour never changes a frame's score.
+Everything here is whole numbers, up to the mean over a cell, so the result is the same whatever else is in the batch
+and whatever the device: a neighbour never changes a frame's score.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from model.cells import Cells
 
@@ -41,15 +40,21 @@ class MotionMask:
 
 
 def smoothed_luma(images: Tensor) -> Tensor:
-    """uint8 N×H×W luma or N×H×W×3 BGR -> float32 N×H×W of whole numbers, 3×3 binomial, rounded."""
+    """uint8 N×H×W luma or N×H×W×3 BGR -> uint8 N×H×W luma, 3×3 binomial, rounded."""
     if images.ndim == 4:
-        blue, green, red = images.float().unbind(3)
-        gray = torch.floor((29 * blue + 150 * green + 77 * red + 128) / 256)
-    else:
-        gray = images.float()
-    padded = F.pad(gray.unsqueeze(1), (1, 1, 1, 1), mode="replicate").squeeze(1)
-    rows = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
-    return torch.floor((rows[..., :-2] + 2 * rows[..., 1:-1] + rows[..., 2:] + 8) / 16)
+        blue, green, red = images.to(torch.int32).unbind(3)
+        images = (29 * blue + 150 * green + 77 * red + 128) >> 8
+    gray = images.to(torch.int16)
+    rows = _binomial(torch.cat([gray[:, :1], gray, gray[:, -1:]], dim=1), dim=1)
+    both = _binomial(torch.cat([rows[..., :1], rows, rows[..., -1:]], dim=2), dim=2)
+    return ((both + 8) >> 4).to(torch.uint8)
+
+
+def _binomial(padded: Tensor, dim: int) -> Tensor:
+    """Neighbours once and the middle twice, along one side."""
+    size = padded.shape[dim] - 2
+    middle = padded.narrow(dim, 1, size)
+    return (padded.narrow(dim, 0, size) + padded.narrow(dim, 2, size)).add_(middle).add_(middle)
 
 
 def cell_motion(before: Tensor, now: Tensor, cells: Cells) -> Tensor:
@@ -59,8 +64,8 @@ def cell_motion(before: Tensor, now: Tensor, cells: Cells) -> Tensor:
     noise (and a change of light that reaches all of them).
 
     Args:
-        before: float32 N×H×W, `smoothed_luma` of the frame before.
-        now: float32 N×H×W, `smoothed_luma` of this frame.
+        before: uint8 N×H×W, `smoothed_luma` of the frame before.
+        now: uint8 N×H×W, `smoothed_luma` of this frame.
         cells: which divide H and W.
 
     Returns:
@@ -69,7 +74,9 @@ def cell_motion(before: Tensor, now: Tensor, cells: Cells) -> Tensor:
     count, height, width = now.shape
     rows, columns = cells.shape
     half = (height // rows, width // columns)
-    energy = (now - before).square_().view(count, rows, half[0], columns, half[1]).sum((2, 4))
+    squares = (now.to(torch.int16) - before.to(torch.int16)).float().square_()
+    # Rows first: a sum along contiguous memory is several times faster than one over both sides of a cell.
+    energy = squares.view(count, rows, half[0], width).sum(2).view(count, rows, columns, half[1]).sum(3)
     energy = cells.mean(energy.unsqueeze(1)).squeeze(1)
     floor = energy.median(dim=1, keepdim=True).values
     return ((energy - floor).clamp_min_(0) / (half[0] * half[1] * _FULL_SCALE**2)).sqrt_()
