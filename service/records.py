@@ -12,6 +12,7 @@ from model.states import State
 Policy = Literal["latest", "every"]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 EventLabel = Literal["true", "false"]
+Scope = Literal["read", "ingest", "admin"]
 
 
 class Health(StrEnum):
@@ -154,7 +155,7 @@ class Event:
         muted: it fell into a muted time and was not announced.
         label: what a person said of it.
         kind: `anomaly`, or what else an event can be (tampering).
-        reason: how it ended, or why it is of its kind: "", "gap", "stream ended", "restart".
+        reason: how it ended, or why it is of its kind: "", "gap", "stream ended", "mute ended", "restart".
         heat: the peak's heat map, rows of cells; None where there was none.
     """
 
@@ -201,3 +202,24 @@ class Job:
     progress: float = 0.0
     frames: int = 0
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """An API key as it is stored; the key itself is not.
+
+    Attributes:
+        id: unique, public.
+        name: what people call it.
+        hash: SHA-256 of the key, hexadecimal.
+        scopes: what it may do.
+        created: seconds since 1970.
+        revoked: seconds since 1970; None while it is valid.
+    """
+
+    id: str
+    name: str
+    hash: str
+    scopes: tuple[Scope, ...]
+    created: float
+    revoked: float | None = None
