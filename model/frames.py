@@ -165,7 +165,10 @@ class Geometry:
         Raises:
             PictureSizeError: naming both sizes.
         """
-        height, width = image.shape[:2]
+        self.check_size(image.shape[0], image.shape[1])
+
+    def check_size(self, height: int, width: int) -> None:
+        """Like `check`, of a picture that is not decoded yet."""
         off = abs((width / height) / (self.source[1] / self.source[0]) - 1)
         if off > ASPECT_TOLERANCE:
             raise PictureSizeError(
