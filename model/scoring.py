@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from model.chain import Chain, Scored
 from model.clips import Clip, Frame, OnBad
-from model.detector import Detector, score_of
+from model.detector import Detector, Scores, score_of
 from model.frames import Prepared, Repair
 from model.pictures import Image
 from model.sampler import Decision, Sampler
@@ -58,6 +59,32 @@ class _Item:
 _Result: TypeAlias = "tuple[_Item, float | None, Heat | None]"  # raw score and heat map where a window is full
 
 
+class FrameScorer(Protocol):
+    """Where the prepared frames of a clip are scored: a bank of its own, or the engine of the live service."""
+
+    def open(self) -> int:
+        """Takes an empty slot for a clip."""
+
+    def close(self, slot: int) -> None:
+        """Gives a slot back."""
+
+    def score(self, slot: int, images: Tensor, restarts: Sequence[bool]) -> Scores:
+        """Scores the next frames of the clip; see `Bank.push` and `Detector.score`."""
+
+
+class _OwnBank:
+    """A bank that no one else uses."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+        self._bank = detector.bank()
+        self.open = self._bank.open
+        self.close = self._bank.close
+
+    def score(self, slot: int, images: Tensor, restarts: Sequence[bool]) -> Scores:
+        return self._detector.score(self._bank.push([slot] * len(images), images, restarts))
+
+
 class ClipScorer:
     """Scores clips one after the other with one detector.
 
@@ -72,6 +99,7 @@ class ClipScorer:
         *,
         repair: Repair | None = None,
         smoothing: float | None = None,
+        frames: FrameScorer | None = None,
     ) -> None:
         """Makes a scorer.
 
@@ -79,13 +107,14 @@ class ClipScorer:
             detector: on its device, in its precision.
             repair: which repairs frames get (default: noise).
             smoothing: seconds of the rolling mean; None: the model's.
+            frames: where prepared frames are scored; None: a bank of its own.
         """
         self.flipped = 0
         self.repeated = 0
         self._detector = detector
         self._repair = repair or Repair()
         self._smoothing = smoothing
-        self._bank = detector.bank()
+        self._frames = frames or _OwnBank(detector)
 
     def score(self, clip: Clip, *, skip_bad: bool = False, on_bad: OnBad | None = None) -> Iterator[ScoredFrame]:
         """Every frame of a clip with its scores, in order, as they come.
@@ -98,12 +127,12 @@ class ClipScorer:
             FootageError: a frame cannot be read, and `skip_bad` is not set.
             PictureSizeError: the pictures do not fit the model.
         """
-        slot = self._bank.open()
+        slot = self._frames.open()
         try:
             with closing(self._results(slot, self._items(clip, skip_bad, on_bad))) as results:
                 yield from self._rows(clip.name, results)
         finally:
-            self._bank.close(slot)
+            self._frames.close(slot)
 
     def _items(self, clip: Clip, skip_bad: bool, on_bad: OnBad | None) -> Iterator[_Item]:
         sampler = Sampler(self._detector.config.frame_interval)
@@ -128,8 +157,7 @@ class ClipScorer:
         scores: Iterator[tuple[float, Heat]] = iter(())
         if taken:
             images = torch.from_numpy(np.stack([prepared.image for prepared, _ in taken]))
-            windows = self._bank.push([slot] * len(taken), images, [restart for _, restart in taken])
-            result = self._detector.score(windows)
+            result = self._frames.score(slot, images, [restart for _, restart in taken])
             scores = zip(result.raw.tolist(), result.heat.cpu().numpy(), strict=True)
         for item in batch:
             if item.prepared is None:
@@ -175,7 +203,12 @@ class ClipScorer:
         """Scores a stretch shorter than a window, its first frame repeated in front."""
         images = [item.prepared.image for item in pending if item.prepared is not None]
         images = [images[0]] * (self._detector.config.window - len(images)) + images
-        raw = float(self._detector.score_window(torch.from_numpy(np.stack(images))).raw)
+        slot = self._frames.open()
+        try:
+            scores = self._frames.score(slot, torch.from_numpy(np.stack(images)), [False] * len(images))
+        finally:
+            self._frames.close(slot)
+        raw = float(scores.raw[-1])
         score = score_of(raw, theta)
         return Scored(raw, score, score, State.WARMING)
 
