@@ -1,0 +1,87 @@
+"""API keys in SQL, and for the command line, which may run beside the service."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from types import TracebackType
+
+from service.records import KeyRecord
+from service.store.files import MAIN, connect, explained, prepare
+
+
+def put(connection: sqlite3.Connection, key: KeyRecord) -> None:
+    """Stores a key.
+
+    Raises:
+        sqlite3.IntegrityError: its id is taken.
+    """
+    connection.execute(
+        "INSERT INTO keys (id, name, hash, scopes, created, revoked) VALUES (?, ?, ?, ?, ?, ?)",
+        (key.id, key.name, key.hash, " ".join(key.scopes), key.created, key.revoked),
+    )
+
+
+def every(connection: sqlite3.Connection) -> list[KeyRecord]:
+    """All keys, revoked ones too, in the order they were made."""
+    found = connection.execute("SELECT id, name, hash, scopes, created, revoked FROM keys ORDER BY created, id")
+    return [
+        KeyRecord(id, name, hash, tuple(scopes.split()), created, revoked)
+        for id, name, hash, scopes, created, revoked in found
+    ]
+
+
+def revoke(connection: sqlite3.Connection, id: str, now: float) -> bool:
+    """Ends a key for good; whether there was a valid one."""
+    return connection.execute("UPDATE keys SET revoked = ? WHERE id = ? AND revoked IS NULL", (now, id)).rowcount > 0
+
+
+class KeyFile:
+    """The keys of a data folder, whether or not a service runs on it; a running one sees each change at once.
+
+    Example:
+        >>> with KeyFile(folder) as keys:  # doctest: +SKIP
+        ...     keys.put(record)
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Opens the folder's store; makes one where there is none.
+
+        Raises:
+            StoreError: it cannot be opened.
+        """
+        self._path = folder / MAIN
+        with explained(folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        prepare(folder, history=False)
+        self._connection = connect(folder, history=False)
+
+    def put(self, key: KeyRecord) -> None:
+        """Stores a key.
+
+        Raises:
+            StoreError: its id is taken, or the file cannot be written.
+        """
+        with explained(self._path):
+            put(self._connection, key)
+
+    def all(self) -> list[KeyRecord]:
+        """All keys, revoked ones too, in the order they were made."""
+        with explained(self._path):
+            return every(self._connection)
+
+    def revoke(self, id: str, now: float) -> bool:
+        """Ends a key for good, `now` seconds since 1970; whether there was a valid one."""
+        with explained(self._path):
+            return revoke(self._connection, id, now)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> KeyFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

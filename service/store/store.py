@@ -1,0 +1,333 @@
+"""What the service keeps: streams, scores, events, jobs, keys. Safe to call from any thread."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar, get_args
+
+from model.tables import Row
+from service.records import Event, EventLabel, Job, JobState, KeyRecord, Score, StreamRecord
+from service.store import events, files, jobs, keys, scores, streams
+from service.store.readers import Readers
+from service.store.upkeep import Upkeep
+from service.store.writer import Writer
+
+T = TypeVar("T")
+Connect = Callable[[Path], sqlite3.Connection]
+
+_PAGE = 5_000  # rows of a job's table read or removed at a time
+
+
+class Store:
+    """The data folder of a service: one writer thread, and a connection of its own for every query.
+
+    A method that writes returns after the commit, unless it gives a future. While the store is `degraded` those
+    methods raise `StoreUnavailable`; scores and events are taken anyway, wait in memory and are written when that is
+    possible again.
+
+    Attributes:
+        epoch: number of this run of the service, one more than that of the run before.
+        upkeep: what `service.retention` works with.
+    """
+
+    def __init__(self, folder: Path, clock: Callable[[], float], connect: Connect, retry_s: float) -> None:
+        self._cleanup = ExitStack()
+        try:
+            self._cleanup.enter_context(files.owned(folder))
+            files.prepare(folder)
+            self._clock = clock
+            self.epoch, first_event = _begin(folder, clock())
+            self._event_ids = itertools.count(first_event)
+            self._readers = Readers(partial(connect, folder))
+            self._cleanup.callback(self._readers.close)
+            self._writer = Writer(
+                partial(connect, folder),
+                probe=partial(_probe, self.epoch),
+                explain=partial(files.trouble, folder),
+                retry_s=retry_s,
+            )
+            self._cleanup.callback(self._writer.close)
+            self.upkeep = Upkeep(self._write, self._readers)
+        except BaseException:
+            self._cleanup.close()
+            raise
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        clock: Callable[[], float] = time.time,
+        *,
+        connect: Connect = files.connect,
+        retry_s: float = 1.0,
+    ) -> Store:
+        """Opens a data folder, begins a new epoch and closes the events that an earlier run left open.
+
+        Args:
+            folder: made if it is not there.
+            clock: seconds since 1970.
+            connect: opens a connection to the files in the folder.
+            retry_s: seconds between attempts to write while degraded.
+
+        Raises:
+            StoreError: in use by another service, damaged, of a newer version, or not writable; says what to do.
+        """
+        return cls(folder, clock, connect, retry_s)
+
+    def close(self) -> None:
+        """Writes what is queued and gives the folder free. Later calls raise `StoreUnavailable`."""
+        self._cleanup.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def degraded(self) -> str:
+        """Why nothing can be written at the moment, "" while all is well."""
+        return self._writer.degraded
+
+    @property
+    def waiting(self) -> int:
+        """Scores and events that wait in memory because nothing can be written at the moment."""
+        return self._writer.waiting
+
+    @property
+    def lost(self) -> int:
+        """Scores and events of this run that will never be written, because too many waited."""
+        return self._writer.lost
+
+    # scores
+
+    def commit_scores(self, batch: Sequence[Score]) -> Future[bool]:
+        """Stores scores, in order; those of many calls become one transaction.
+
+        Returns:
+            Gives True when they are on disk, False when they have to wait: announce them as not durable. Its callbacks
+            run in the writer's thread and must be short.
+        """
+        batch = tuple(batch)
+        return self._writer.keep(partial(scores.insert, epoch=self.epoch, scores=batch), len(batch))
+
+    def scores(
+        self,
+        stream: str,
+        *,
+        epoch: int | None = None,
+        after_seq: int = 0,
+        since: float | None = None,
+        limit: int = 1000,
+    ) -> list[Score]:
+        """Scores of one run, oldest first. Retention, or a full disk, can leave holes in `seq`.
+
+        Args:
+            stream: id of the stream.
+            epoch: the run; None: this one.
+            after_seq: only those with a higher `seq`.
+            since: only from the first that was captured then or later, seconds since 1970.
+            limit: how many at most.
+        """
+        run = self.epoch if epoch is None else epoch
+        with self._readers.reading() as connection:
+            if since is not None:
+                after_seq = max(after_seq, scores.before(connection, stream, run, since)[1])
+            found = scores.after(connection, stream, start=(run, after_seq), end=run, limit=limit)
+        return [score for _, score in found]
+
+    def history(
+        self, stream: str, *, after: tuple[int, int] = (0, 0), since: float | None = None, limit: int = 1000
+    ) -> list[tuple[int, Score]]:
+        """Scores of all runs with their epochs, oldest first.
+
+        Args:
+            stream: id of the stream.
+            after: epoch and seq of the last one already known.
+            since: as in `scores`.
+            limit: how many at most.
+        """
+        with self._readers.reading() as connection:
+            if since is not None:
+                after = max(after, scores.before(connection, stream, None, since))
+            return scores.after(connection, stream, start=after, end=None, limit=limit)
+
+    def last_seq(self, stream: str) -> int:
+        """Newest stored `seq` of a stream in this run, 0 if there is none."""
+        return self.bounds(stream)[1]
+
+    def bounds(self, stream: str) -> tuple[int, int]:
+        """Oldest and newest stored `seq` of a stream in this run, (0, 0) if there is none."""
+        with self._readers.reading() as connection:
+            return scores.bounds(connection, stream, self.epoch)
+
+    # streams
+
+    def put_stream(self, record: StreamRecord) -> None:
+        """Stores a stream, in the place of one with the same id."""
+        self._write(partial(streams.put, record=record))
+
+    def delete_stream(self, id: str, purge: bool = False) -> bool:
+        """Removes a stream, with `purge` also its scores and events; whether there was such a stream."""
+        return self._write(partial(streams.delete, id=id, purge=purge))
+
+    def streams(self) -> list[StreamRecord]:
+        """All streams, in the order they were made."""
+        with self._readers.reading() as connection:
+            return streams.every(connection)
+
+    # events
+
+    def next_event_id(self) -> int:
+        """An id that no event has or had."""
+        return next(self._event_ids)
+
+    def open_event(self, event: Event) -> Event:
+        """Stores a new event without waiting; an id of 0 is replaced by a new one.
+
+        Scores committed after it are on disk after it: what is announced when their future is done is stored.
+        """
+        event = event if event.id else replace(event, id=self.next_event_id())
+        self.update_event(event)
+        return event
+
+    def update_event(self, event: Event) -> Future[bool]:
+        """Stores what changed of an event, all but its label; as durable as scores are."""
+        return self._writer.keep(partial(events.put, event=event), 1)
+
+    def label_event(self, id: int, label: EventLabel | None) -> Event | None:
+        """Sets or clears what a person said of an event; None if there is no such event."""
+        return self._write(partial(events.label, id=id, label=label))
+
+    def event(self, id: int) -> Event | None:
+        """An event by its id."""
+        with self._readers.reading() as connection:
+            return events.one(connection, id)
+
+    def events(
+        self,
+        stream: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+        label: events.Labelled | None = None,
+    ) -> tuple[list[Event], str | None]:
+        """Events, newest first, and the cursor of the next page if there is one; new events do not shift the pages.
+
+        Args:
+            stream: only of this stream.
+            cursor: what the page before gave.
+            limit: how many at most.
+            label: only those that a person called so; `none`: those without a label.
+
+        Raises:
+            CursorError: the cursor is none of events.
+        """
+        with self._readers.reading() as connection:
+            return events.page(connection, stream=stream, cursor=cursor, limit=limit, label=label)
+
+    # jobs
+
+    def put_job(self, job: Job) -> None:
+        """Stores a job, or what changed of it."""
+        self._write(partial(jobs.put, job=job))
+
+    def job(self, id: str) -> Job | None:
+        """A job by its id."""
+        with self._readers.reading() as connection:
+            return jobs.one(connection, id)
+
+    def jobs(
+        self, cursor: str | None = None, limit: int = 50, states: Collection[JobState] = get_args(JobState)
+    ) -> tuple[list[Job], str | None]:
+        """Jobs in one of the states, newest first, and the cursor of the next page if there is one.
+
+        Raises:
+            CursorError: the cursor is none of jobs.
+        """
+        with self._readers.reading() as connection:
+            return jobs.page(connection, cursor=cursor, limit=limit, states=states)
+
+    def delete_job(self, id: str) -> bool:
+        """Removes a job and its scores; whether there was one."""
+        return self._write(partial(jobs.delete, id=id))
+
+    def put_job_rows(self, id: str, rows: Sequence[Row]) -> None:
+        """Adds to the end of a job's table.
+
+        Raises:
+            KeyError: there is no such job.
+        """
+        self._write(partial(jobs.add_rows, id=id, rows=tuple(rows)))
+
+    def job_rows(self, id: str) -> Iterator[Row]:
+        """A job's table in order, read in pages: its length and its reader's speed do not matter."""
+        last = 0
+        while True:
+            with self._readers.reading() as connection:
+                found = jobs.rows_after(connection, id, last, _PAGE)
+            if not found:
+                return
+            yield from (row for _, row in found)
+            last = found[-1][0]
+
+    def clear_job_rows(self, id: str) -> None:
+        """Empties a job's table, to begin the job anew.
+
+        Raises:
+            KeyError: there is no such job.
+        """
+        while self._write(partial(jobs.clear_rows, id=id, limit=_PAGE)):
+            pass
+
+    # keys
+
+    def put_key(self, key: KeyRecord) -> None:
+        """Stores a key whose id is new."""
+        self._write(partial(keys.put, key=key))
+
+    def keys(self) -> list[KeyRecord]:
+        """All keys, revoked ones too; also those that the command line made a moment ago."""
+        with self._readers.reading() as connection:
+            return keys.every(connection)
+
+    def revoke_key(self, id: str) -> bool:
+        """Ends a key for good; whether there was a valid one."""
+        return self._write(partial(keys.revoke, id=id, now=self._clock()))
+
+    def _write(self, apply: Callable[[sqlite3.Connection], T]) -> T:
+        return self._writer.submit(apply).result()
+
+
+def _begin(folder: Path, now: float) -> tuple[int, int]:
+    """Counts this run in both files, so that either can be lost, and tidies up after the run before.
+
+    Returns:
+        The epoch, and the id of the next event.
+    """
+    with files.explained(folder), closing(files.connect(folder)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        (last,) = connection.execute(
+            "SELECT coalesce(max(epoch), 0) FROM (SELECT epoch FROM main.epochs UNION SELECT epoch FROM history.epochs)"
+        ).fetchone()
+        for schema in ("main", "history"):
+            connection.execute(f"INSERT INTO {schema}.epochs (epoch, started) VALUES (?, ?)", (last + 1, now))  # noqa: S608
+        events.close_open(connection)
+        first_event = events.next_id(connection)
+        connection.execute("COMMIT")
+    return int(last) + 1, first_event
+
+
+def _probe(epoch: int, connection: sqlite3.Connection) -> None:
+    for schema in ("main", "history"):
+        connection.execute(f"UPDATE {schema}.epochs SET started = started WHERE epoch = ?", (epoch,))  # noqa: S608
