@@ -36,6 +36,11 @@ class Workers:
             self.count, thread_name_prefix="framewatch-encoder", initializer=torch.set_num_threads, initargs=(1,)
         )
 
+    @classmethod
+    def for_device(cls, device: torch.device, count: int | None = None) -> Workers | None:
+        """The threads that a device wants: a GPU takes a batch whole, so it wants none."""
+        return cls(count) if device.type == "cpu" else None
+
     def map(self, function: Callable[[Tensor], Tensor], frames: Tensor) -> Tensor:
         """Applies a function to each frame of a batch: N×… -> N×…."""
 

@@ -303,6 +303,7 @@ def info(
 
 
 def demo(
+    ctx: typer.Context,
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write; an older demo's is replaced.")
     ] = Path("framewatch-demo"),
@@ -320,4 +321,5 @@ def demo(
     from service.commands import demo as verb
     from service.commands import opening
 
-    verb.run(out, seed=seed, machine=opening.Machine(device, precision, threads), as_json=json)
+    machine = opening.Machine(device, precision, threads)
+    verb.run(out, seed=seed, machine=machine, as_json=json, command=ctx.meta[COMMAND])

@@ -18,6 +18,7 @@ from model.footage import open_footage
 from model.progress import Progress
 from model.states import State
 from model.tables import write_csv
+from model.workers import Workers
 from training.demo_folder import FOOTAGE, Drawn, prepare
 from training.evaluate import Evaluation, evaluate
 from training.metrics import Metrics, format_table
@@ -132,6 +133,7 @@ def run_demo(
     seed: int = 0,
     device: torch.device,
     precision: Precision,
+    threads: int | None = None,
     plan: DemoPlan | None = None,
     command: str = "framewatch demo",
     say: Callable[[str], None],
@@ -144,6 +146,7 @@ def run_demo(
         seed: of the people, their walks and the training.
         device: where to compute.
         precision: the encoder's number format.
+        threads: CPU threads that frames are shared out to; None: one a core.
         plan: how much to draw and learn.
         command: for the checkpoint's record.
         say: called with what the user should know on the way.
@@ -163,14 +166,22 @@ def run_demo(
     with open_footage([drawn.train], fps=plan.street.fps) as footage:
         settings = dataclasses.replace(plan.settings, seed=seed)
         training = train(
-            footage, model, settings, device=device, precision=precision, command=command, say=say, progress=progress
+            footage,
+            model,
+            settings,
+            device=device,
+            precision=precision,
+            threads=threads,
+            command=command,
+            say=say,
+            progress=progress,
         )
     if training.interrupted:
         raise KeyboardInterrupt("the demo is not finished; the same command starts it anew")
     say(training.text())
     say("scoring unseen clips, most of them with an anomaly")
     checkpoint = load(model, device=device)
-    checkpoint.detector.with_precision(precision)
+    checkpoint.detector.with_precision(precision).with_workers(Workers.for_device(device, threads))
     with open_footage([drawn.test], fps=plan.street.fps) as footage:
         evaluation = evaluate(
             checkpoint,

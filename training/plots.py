@@ -313,7 +313,7 @@ def plot_loss(path: Path, history: Sequence[LossPoint]) -> None:
     axes.set_ylabel("reconstruction error (MSE)")
     axes.set_title("Training", loc="left", fontsize=12, fontweight="bold")
     if train or held_out:
-        axes.legend(loc="upper right", framealpha=1, edgecolor="none")
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncol=3, fontsize=9, frameon=False)
     _save(figure, path)
 
 

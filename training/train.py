@@ -22,6 +22,7 @@ from model.footage import Footage
 from model.frames import Geometry
 from model.progress import Progress
 from model.scoring import ClipScorer
+from model.workers import Workers
 from training.calibrate import NormalStretch, calibrate
 from training.corrupt import Noisy
 from training.coverage import Coverage, coverage
@@ -88,6 +89,7 @@ def train(
     *,
     device: torch.device,
     precision: Precision,
+    threads: int | None = None,
     skip_bad: bool = False,
     resume: bool = False,
     command: str = "",
@@ -102,6 +104,7 @@ def train(
         settings: what the user chose.
         device: where to compute.
         precision: the encoder's number format.
+        threads: CPU threads that frames are shared out to; None: one a core.
         skip_bad: leave out frames that cannot be read instead of refusing.
         resume: go on with an interrupted fit of the same footage and settings.
         command: the command line, for the record.
@@ -124,7 +127,7 @@ def train(
     if isinstance(detector.encoder, StemEncoder):
         load_stem(detector.encoder)
     detector.reference.copy_(torch.from_numpy(found.reference))
-    detector.to(device).with_precision(precision)
+    detector.to(device).with_precision(precision).with_workers(Workers.for_device(device, threads))
     spans = [(s.start, s.stop) for s in found.surveys]
     parts = split(found.clips, spans, seed=settings.seed)
     if parts.train == parts.held_out:

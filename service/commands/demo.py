@@ -10,7 +10,7 @@ from service.progress import Reporter
 from training.demo import run_demo
 
 
-def run(out: Path, *, seed: int, machine: Machine, as_json: bool) -> None:
+def run(out: Path, *, seed: int, machine: Machine, as_json: bool, command: str) -> None:
     """Runs the demo and prints what came of it.
 
     Raises:
@@ -18,5 +18,14 @@ def run(out: Path, *, seed: int, machine: Machine, as_json: bool) -> None:
     """
     reporter = Reporter()
     device, precision = machine.start()
-    report = run_demo(out, seed=seed, device=device, precision=precision, say=reporter.say, progress=reporter.progress)
+    report = run_demo(
+        out,
+        seed=seed,
+        device=device,
+        precision=precision,
+        threads=machine.threads,
+        command=command,
+        say=reporter.say,
+        progress=reporter.progress,
+    )
     print(json.dumps(report.to_json(), indent=2, allow_nan=False) if as_json else report.text())

@@ -14,6 +14,7 @@ from model.clips import Clip
 from model.detector import Precision
 from model.device import choose_device, choose_precision
 from model.footage import DEFAULT_FPS, Footage, open_footage
+from model.workers import Workers
 from service.faults import InputError
 from service.progress import Reporter
 
@@ -25,7 +26,7 @@ class Machine:
     Attributes:
         device: auto, cpu, cuda or cuda:N.
         precision: auto, float32, bfloat16 or float16.
-        threads: CPU threads; None: torch's choice.
+        threads: CPU threads that frames are shared out to; None: one a core.
     """
 
     device: str = "auto"
@@ -33,13 +34,11 @@ class Machine:
     threads: int | None = None
 
     def start(self) -> tuple[torch.device, Precision]:
-        """Sets the threads, and gives device and number format.
+        """Device and number format.
 
         Raises:
             DeviceError: a device that is not there, or a format that it does not have.
         """
-        if self.threads is not None:
-            torch.set_num_threads(self.threads)
         device = choose_device(self.device)
         return device, choose_precision(self.precision, device)
 
@@ -51,7 +50,7 @@ class Machine:
         """
         device, precision = self.start()
         checkpoint = load(path, device=device)
-        checkpoint.detector.with_precision(precision)
+        checkpoint.detector.with_precision(precision).with_workers(Workers.for_device(device, self.threads))
         return checkpoint
 
 

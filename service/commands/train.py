@@ -51,6 +51,7 @@ def run(request: Request) -> None:
             request.settings,
             device=device,
             precision=precision,
+            threads=request.machine.threads,
             skip_bad=request.skip_bad,
             resume=request.resume,
             command=request.command,
