@@ -8,6 +8,7 @@ import math
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -56,6 +57,18 @@ class Checkpoint:
     detector: Detector
     calibration: Calibration
     provenance: Provenance
+
+
+def bundled() -> Path:
+    """The checkpoint of the drawn street that ships with the package: something to score and serve with at once.
+
+    Raises:
+        CheckpointError: this installation lacks it.
+    """
+    path = Path(str(resources.files("model").joinpath("data", "demo.safetensors")))
+    if not path.is_file():
+        raise CheckpointError(f"the demo model is not there ({path}): install framewatch again")
+    return path
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import BinaryIO, Protocol
@@ -61,6 +61,13 @@ class Clip(Protocol):
 
     def check(self) -> list[str]:
         """Decode everything once; one line (file and reason) for each frame or file that cannot be read."""
+
+
+def frame_total(clips: Iterable[Clip]) -> int | None:
+    """Frames of all clips together; None where a clip does not know."""
+    counts = [clip.frame_count for clip in clips]
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 class Place(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import sys
@@ -12,7 +13,7 @@ from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from model import __version__
 from service import faults, verbs
@@ -27,6 +28,15 @@ Examples:
 \b
 Exit codes: 0 done, 1 a problem with what was given, 2 wrong usage, 130 interrupted.
 """
+
+
+class Verb(TyperCommand):
+    """A verb, whose arguments are shown by name alone: the Python type that typer adds tells a user nothing."""
+
+    def get_help(self, ctx: typer.Context) -> str:  # type: ignore[override]
+        usage, _, rest = super().get_help(ctx).partition("\n")
+        bare = re.sub(r"(?m)^  \[?(\w+)\]? (<\S+>)", lambda found: f"  {found[1]}".ljust(len(found[0])), rest)
+        return f"{usage.replace('{FOOTAGE}', 'FOOTAGE')}\n{bare}"
 
 
 class Verbs(TyperGroup):
@@ -82,11 +92,11 @@ def framewatch(
     """
 
 
-app.command(epilog=verbs.TRAIN_EXAMPLES)(verbs.train)
-app.command(epilog=verbs.SCORE_EXAMPLES)(verbs.score)
-app.command(epilog=verbs.EVALUATE_EXAMPLES)(verbs.evaluate)
-app.command()(verbs.info)
-app.command()(verbs.demo)
+app.command(cls=Verb, epilog=verbs.TRAIN_EXAMPLES)(verbs.train)
+app.command(cls=Verb, epilog=verbs.SCORE_EXAMPLES)(verbs.score)
+app.command(cls=Verb, epilog=verbs.EVALUATE_EXAMPLES)(verbs.evaluate)
+app.command(cls=Verb)(verbs.info)
+app.command(cls=Verb)(verbs.demo)
 
 
 def _drop_output() -> None:

@@ -25,6 +25,8 @@ INPUT_ERRORS = frozenset(
 """Exceptions whose message is meant for the user. By name: importing them would load torch to print a help text."""
 
 _MEMORY = frozenset(["builtins.MemoryError", "torch.OutOfMemoryError"])
+_CPU_MEMORY = "can't allocate memory"  # torch raises a bare RuntimeError where the CPU's memory runs out
+_OUT_OF_MEMORY = "out of memory: close other programs, train with a smaller --size, or use a machine with more"
 
 
 class InputError(Exception):
@@ -50,8 +52,8 @@ def _explain(error: BaseException) -> tuple[int, str]:
         return INTERRUPTED, "; ".join(["interrupted", *map(str, error.args)])
     if names & INPUT_ERRORS:
         return INPUT, str(error)
-    if names & _MEMORY:
-        return INPUT, "out of memory: close other programs, give a smaller --size, or use a machine with more"
+    if names & _MEMORY or (isinstance(error, RuntimeError) and _CPU_MEMORY in str(error)):
+        return INPUT, _OUT_OF_MEMORY
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return INPUT, f"{where}{error.strerror}"

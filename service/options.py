@@ -23,7 +23,7 @@ def _not_negative(value: float | None) -> float | None:
 
 def _rate(value: float | None) -> float | None:
     if value is not None and not 1 / 3600 <= value <= 1000:
-        raise typer.BadParameter(f"{value:g}: expected frames a second, at most 1000")
+        raise typer.BadParameter(f"{value:g}: expected frames a second, from one an hour (0.000278) to 1000")
     return value
 
 
@@ -60,7 +60,7 @@ Model = Annotated[
         "-m",
         metavar="FILE",
         envvar="FRAMEWATCH_MODEL",
-        help="Checkpoint that `framewatch train` made.",
+        help="Checkpoint that `framewatch train` made; demo: the one of the drawn street that ships with framewatch.",
         show_default=False,
     ),
 ]
@@ -68,8 +68,8 @@ Fps = Annotated[
     float | None,
     typer.Option(
         metavar="F",
-        callback=_positive,
-        help="Frames a second that numbered pictures count (10 if not given); videos have time stamps of their own.",
+        callback=_rate,
+        help="Frames a second of numbered pictures (10 if not given); videos have time stamps of their own.",
         show_default=False,
     ),
 ]
@@ -79,7 +79,7 @@ RepairNames = Annotated[
         "--repair",
         metavar="flip,noise|none",
         callback=_repair,
-        help="noise: blur frames that are noisy. flip: turn frames that stand on their head. Both: flip,noise.",
+        help="noise: blur frames that are noisy. flip: turn frames that are upside down. Both: flip,noise.",
     ),
 ]
 SmoothName = Annotated[

@@ -28,6 +28,7 @@ Beside FILE it writes FILE's name with .log.jsonl, .loss.png and .report.txt.
 SCORE_EXAMPLES = """\b
 Examples:
   framewatch score video.mp4 --model model.safetensors --plot timeline.png
+  framewatch score framewatch-demo/footage/test --model demo --plot timeline.png
   framewatch score clips/ --model model.safetensors --out - --format jsonl | jq .smoothed
   framewatch score testing_videos/ --model model.safetensors --out submission.csv \\
       --format pixelplay --template row_ids.csv --repair flip,noise --smooth gaussian:1
@@ -169,14 +170,17 @@ def score(
     smooth: options.SmoothName = None,
     normalize: Annotated[
         Literal["none", "video", "global"],
-        typer.Option(help="Stretch `smoothed` to 0..1 over each clip or over all; looks ahead, ends the threshold."),
+        typer.Option(
+            help="Stretch `smoothed` to 0..1 over each clip or over all; looks ahead, and 0.5 is no threshold then."
+        ),
     ] = "none",
     repair: options.RepairNames = "noise",
     heatmaps: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Write DIR/<clip>/<frame>.png: a small 16-bit gray map of the picture, 1000 = the threshold.",
+            help="Write DIR/<clip>/<frame>.png: where the error is, as a small 16-bit gray picture; 1000 is the "
+            "threshold.",
             show_default=False,
         ),
     ] = None,
@@ -217,7 +221,7 @@ def score(
     verb.run(
         verb.Request(
             paths=footage,
-            model=model,
+            model=opening.find_model(model),
             out=target,
             format=name,
             fps=fps,
@@ -238,14 +242,17 @@ def evaluate(
     labels: Annotated[
         Path,
         typer.Option(
-            "--labels", "-l", metavar="PATH", help="Which frames are abnormal; see below.", show_default=False
+            "--labels", "-l", metavar="PATH", help="Which frames are abnormal: see Labels below.", show_default=False
         ),
     ],
     model: options.Model,
     masks: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Which pixels are: folders of mask pictures, or .mat files.", show_default=False
+            metavar="PATH",
+            help="Which pixels are abnormal, to rate the heat maps: a folder with a folder of mask pictures a clip, or "
+            ".mat files.",
+            show_default=False,
         ),
     ] = None,
     fps: options.Fps = None,
@@ -255,7 +262,7 @@ def evaluate(
         typer.Option(
             metavar="SEED",
             min=0,
-            help="First spoil the frames as the competition does: 10 % on their head, 40 % noisy.",
+            help="First spoil the frames as the competition does: 10 % upside down, 40 % noisy, drawn from SEED.",
             show_default=False,
         ),
     ] = None,
@@ -281,15 +288,20 @@ def evaluate(
     from service.commands import opening
 
     machine = opening.Machine(device, precision, threads)
+    found = opening.find_model(model)
     verb.run(
-        verb.Request(footage, model, labels, masks, fps, Repair.parse(repair), corrupt, plot, machine, skip_bad, json)
+        verb.Request(footage, found, labels, masks, fps, Repair.parse(repair), corrupt, plot, machine, skip_bad, json)
     )
 
 
 def info(
     model: Annotated[
         Path | None,
-        typer.Argument(metavar="[MODEL]", help="Checkpoint to describe.", show_default=False),
+        typer.Argument(
+            metavar="MODEL",
+            help="Checkpoint to describe; demo: the one that ships with framewatch.",
+            show_default=False,
+        ),
     ] = None,
     json: options.Json = False,
 ) -> None:
@@ -298,8 +310,9 @@ def info(
     Of a checkpoint: what it is made of, what its threshold rests on, what it was trained on and by which command.
     """
     from service.commands import info as verb
+    from service.commands import opening
 
-    verb.run(model, as_json=json)
+    verb.run(None if model is None else opening.find_model(model), as_json=json)
 
 
 def demo(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.checkpoint import Checkpoint
-from model.clips import Clip
+from model.clips import Clip, bad_footage, frame_total
 from model.footage import Footage
-from model.frames import Repair
+from model.frames import Geometry, PictureSizeError, Repair
 from model.offline import Offline
 from model.progress import Progress
 from model.scoring import ClipScorer
@@ -90,7 +90,7 @@ def evaluate(
     clips: list[Clip] = list(footage.clips)
     if corrupt_seed is not None:
         clips = [Corrupted(clip, corrupt_seed) for clip in clips]
-    numbers = {clip.name: _numbers(clip, skip_bad) for clip in clips}
+    numbers = _look(clips, detector.config.geometry, skip_bad, progress)
     truth = load_labels(labels, numbers, warn=say)
     source = None if masks is None else MaskSource(masks, numbers, warn=say)
     scorer = ClipScorer(detector, repair=repair)
@@ -144,5 +144,20 @@ def normalized_per_video(evaluation: Evaluation) -> dict[str, NDArray[np.float64
     return dict(zip(names, values, strict=True))
 
 
-def _numbers(clip: Clip, skip_bad: bool) -> list[int]:
-    return [frame.number for frame in clip.frames(skip_bad=skip_bad)]
+def _look(clips: Sequence[Clip], geometry: Geometry, skip_bad: bool, progress: Progress) -> dict[str, list[int]]:
+    """The frame numbers of each clip; what is bad or does not fit the model is said before anything is scored."""
+    bad: list[str] = []
+    numbers: dict[str, list[int]] = {}
+    with progress("checking footage", frame_total(clips)) as tick:
+        for clip in clips:
+            found = numbers.setdefault(clip.name, [])
+            for frame in clip.frames(skip_bad=True, on_bad=bad.append):
+                try:
+                    geometry.check(frame.image)
+                except PictureSizeError as error:
+                    raise PictureSizeError(f"clip {clip.name}, frame {frame.number}: {error}") from error
+                found.append(frame.number)
+                tick(1)
+    if bad and not skip_bad:
+        raise bad_footage(bad)
+    return numbers

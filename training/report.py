@@ -60,8 +60,8 @@ class TrainReport:
             f"({self.minutes:.1f} min), {self.windows} windows of moving cells, {self.seconds:.0f} s",
             f"error {_figure(self.loss)} on the clips learned from, {_figure(self.held_out_loss)} on held-out clips "
             f"(best at step {self.best_step} of {self.steps})",
-            f"threshold {c.theta:.4g}: for {c.alarms_per_hour:g} false alarm(s) an hour; {c.alarms} on "
-            f"{c.minutes:.1f} min of held-out normal footage (95 % bound: {c.upper_bound:.1f} an hour)",
+            f"threshold {c.theta:.4g}, for at most {c.alarms_per_hour:g} false alarms an hour; {c.alarms} seen on "
+            f"{c.minutes:.1f} min of held-out normal footage (95 % bound: {c.upper_bound:.3g} an hour)",
         ]
         if not c.sufficient:
             how = "carried beyond it along the tail of its peaks" if c.extrapolated else "taken from it"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
-from model.clips import Clip, Frame, OnBad
+from model.clips import Clip, FolderClip, Frame, OnBad
 
 HELD_OUT = 0.2
 """Part of the clips that is held out."""
@@ -46,6 +47,13 @@ class Stretch:
         return self.whole.check()
 
 
+def _cut(clip: Clip, name: str, start: float, stop: float) -> Clip:
+    if isinstance(clip, FolderClip):  # needs no decoding of what lies before
+        files = tuple((number, file) for number, file in clip.files if start <= number / clip.fps < stop)
+        return replace(clip, name=name, files=files)
+    return Stretch(clip, name, start, stop)
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
     """Clips to learn from, and clips held out for early stopping and calibration."""
@@ -54,28 +62,32 @@ class Split:
     held_out: list[Clip]
 
 
-def split(clips: Sequence[Clip], spans: Sequence[tuple[float, float]], *, seed: int) -> Split:
+def split(clips: Sequence[Clip], spans: Sequence[tuple[float, float]], *, seed: int, shortest: float = 0.0) -> Split:
     """Holds out a fifth of the clips, chosen by the seed, at least one.
 
-    Fewer than five clips are first cut into stretches of equal length, longest clip first; a single long video of one
-    camera is the usual case. The stretches that are held out are whole.
+    Fewer than five clips are first cut into stretches of about equal length; a single long video of one camera is the
+    usual case. The stretches that are held out are whole.
 
     Args:
         clips: normal clips.
         spans: first and last time stamp of each, seconds.
         seed: of the split alone; noise and corruption draw from generators of their own.
+        shortest: seconds; no clip is cut into shorter stretches, since windows must fit into them.
+
+    Returns:
+        Both parts, without a frame in common; both the same where there is only one clip, too short to be cut.
     """
     parts: list[Clip] = list(clips)
     if len(clips) < FEWEST_CLIPS:
         total = sum(stop - start for start, stop in spans)
         parts = []
         for clip, (start, stop) in zip(clips, spans, strict=True):
-            pieces = max(1, round(2 * FEWEST_CLIPS * (stop - start) / total)) if total > 0 else 1
-            edges = np.linspace(start, stop, pieces + 1)
-            edges[-1] = np.inf
-            parts += [
-                Stretch(clip, f"{clip.name}#{i + 1}", float(a), float(b)) for i, (a, b) in enumerate(pairwise(edges))
-            ]
+            pieces = round(2 * FEWEST_CLIPS * (stop - start) / total) if total > 0 else 1
+            if shortest > 0:
+                pieces = min(pieces, int((stop - start) / shortest))
+            edges = np.linspace(start, stop, max(1, pieces) + 1).tolist()
+            edges[-1] = math.nextafter(stop, math.inf)  # the last frame belongs to the last stretch
+            parts += [_cut(clip, f"{clip.name}#{i + 1}", a, b) for i, (a, b) in enumerate(pairwise(edges))]
     if len(parts) < 2:
         return Split(parts, parts)
     order = np.random.default_rng([seed, 1]).permutation(len(parts))

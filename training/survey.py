@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.clips import Clip, FootageError, bad_footage
+from model.clips import Clip, FootageError, bad_footage, frame_total
 from model.frames import ASPECT_TOLERANCE, REFERENCE_SIZE, luma, reference_of
 from model.pictures import Image
 from model.progress import Progress
@@ -16,14 +16,27 @@ from model.progress import Progress
 
 @dataclass(frozen=True, slots=True)
 class ClipSurvey:
-    """What one clip holds: frames, first and last time stamp (s), median step (s), height and width."""
+    """What one clip holds.
+
+    Attributes:
+        name: of the clip.
+        frames: good ones.
+        start, stop: first and last time stamp, seconds.
+        interval: median step, seconds; None for a single frame.
+        sizes: heights and widths of its pictures, each with the number of the first frame that has it.
+    """
 
     name: str
     frames: int
     start: float
     stop: float
     interval: float | None
-    size: tuple[int, int]
+    sizes: dict[tuple[int, int], int]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of its first picture."""
+        return next(iter(self.sizes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +80,13 @@ def survey(clips: Sequence[Clip], *, skip_bad: bool, progress: Progress) -> Surv
     surveys: list[ClipSurvey] = []
     steps: list[tuple[float, int]] = []
     total, count = np.zeros(REFERENCE_SIZE), 0
-    counts = [clip.frame_count for clip in clips]
-    known = None if None in counts else sum(c for c in counts if c is not None)
-    with progress("checking footage", known) as tick:
+    with progress("checking footage", frame_total(clips)) as tick:
         for clip in clips:
             stamps: list[float] = []
-            size = (0, 0)
+            sizes: dict[tuple[int, int], int] = {}
             for frame in clip.frames(skip_bad=True, on_bad=bad.append):
                 stamps.append(frame.pts)
-                size = (frame.image.shape[0], frame.image.shape[1])
+                sizes.setdefault((frame.image.shape[0], frame.image.shape[1]), frame.number)
                 if len(stamps) % 5 == 1:  # a mean picture needs no more
                     total += reference_of(luma(frame.image))
                     count += 1
@@ -86,19 +97,20 @@ def survey(clips: Sequence[Clip], *, skip_bad: bool, progress: Progress) -> Surv
             if interval is not None and interval > 0:
                 steps.append((interval, len(stamps)))
             kept.append(clip)
-            surveys.append(ClipSurvey(clip.name, len(stamps), stamps[0], stamps[-1], interval, size))
+            surveys.append(ClipSurvey(clip.name, len(stamps), stamps[0], stamps[-1], interval, sizes))
     if bad and not skip_bad:
         raise bad_footage(bad)
     if not surveys or not steps:
         raise FootageError("no clip has two frames or more: there is nothing to learn from")
     longest = max(surveys, key=lambda s: s.frames)
+    height, width = longest.size
     for other in surveys:
-        ratio = (other.size[1] / other.size[0]) / (longest.size[1] / longest.size[0])
-        if abs(ratio - 1) > ASPECT_TOLERANCE:
-            raise FootageError(
-                f"clip {other.name} is {other.size[1]}x{other.size[0]}, clip {longest.name} is "
-                f"{longest.size[1]}x{longest.size[0]}: a model learns one camera; train one model for each"
-            )
+        for (rows, columns), number in other.sizes.items():
+            if abs((columns / rows) / (width / height) - 1) > ASPECT_TOLERANCE:
+                raise FootageError(
+                    f"clip {other.name} is {columns}x{rows} from frame {number} on, clip {longest.name} is "
+                    f"{width}x{height}: a model learns one camera; train one model for each"
+                )
     interval = statistics.median(step for step, frames in steps for _ in range(max(1, frames // 100)))
     reference = np.rint(total / max(1, count)).astype(np.uint8)
     return Survey(kept, surveys, bad, interval, longest.size, reference)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 
 from model.checkpoint import Checkpoint, Provenance, save
-from model.clips import Clip
+from model.clips import Clip, frame_total
 from model.detector import Calibration, Detector, DetectorConfig, Precision
 from model.encoder import EncoderName, StemEncoder
 from model.footage import Footage
@@ -44,6 +45,7 @@ SEED_HIDDEN = 128
 SEED_BATCH = 32  # windows of whole frames are large
 STEM_HEIGHT = 240
 STEM_CELL = 16
+BAD_SHOWN = 20
 PIXELS_SIZE = 64
 
 
@@ -120,8 +122,10 @@ def train(
     started = time.monotonic()
     torch.manual_seed(settings.seed)
     found = survey(footage.clips, skip_bad=skip_bad, progress=progress)
-    for line in found.bad:
-        say(f"left out {line}")
+    for line in found.bad[:BAD_SHOWN]:
+        say(f"left out: {line}")
+    if len(found.bad) > BAD_SHOWN:
+        say(f"left out: {len(found.bad) - BAD_SHOWN} more")
     config = configure(settings, found)
     detector = Detector(config)
     if isinstance(detector.encoder, StemEncoder):
@@ -129,7 +133,8 @@ def train(
     detector.reference.copy_(torch.from_numpy(found.reference))
     detector.to(device).with_precision(precision).with_workers(Workers.for_device(device, threads))
     spans = [(s.start, s.stop) for s in found.surveys]
-    parts = split(found.clips, spans, seed=settings.seed)
+    shortest = 2 * config.window * config.frame_interval
+    parts = split(found.clips, spans, seed=settings.seed, shortest=shortest)
     if parts.train == parts.held_out:
         say("one short clip: it is learned from and calibrated on alike; the threshold will be too low")
     with _open_log(out.with_suffix(".log.jsonl")) as log:
@@ -138,7 +143,7 @@ def train(
         log.write("windows", learned=len(windows), seen=windows.seen, held_out=len(held_out))
         fitted = _fit(detector, windows, held_out, settings, out, resume=resume, log=log, say=say, progress=progress)
         plot_loss(out.with_suffix(".loss.png"), fitted.history)
-        with progress("calibrating", _frames(parts.held_out)) as tick:
+        with progress("calibrating", frame_total(parts.held_out)) as tick:
             stretches = held_out_scores(detector, parts.held_out, on_frame=lambda: tick(1))
         calibration = calibrate(
             [stretch for clip in stretches.values() for stretch in clip],
@@ -190,18 +195,13 @@ def configure(settings: TrainSettings, found: Survey) -> DetectorConfig:
         raise TrainError(str(error)) from error
 
 
-def _frames(clips: Sequence[Clip]) -> int | None:
-    counts = [clip.frame_count for clip in clips]
-    return None if None in counts else sum(count for count in counts if count is not None)
-
-
 def _collect(
     detector: Detector, parts: Split, found: Survey, settings: TrainSettings, progress: Progress
 ) -> tuple[Reservoir, Reservoir]:
     """Windows of the clips to learn from (and of a noisy copy), and of the held-out ones, whitened by nobody yet."""
     windows = Reservoir(MOST, np.random.default_rng([settings.seed, 2]))
     held_out = Reservoir(MOST // 10, np.random.default_rng([settings.seed, 3]))
-    learned = _frames(parts.train)
+    learned = frame_total(parts.train)
     passes: list[tuple[Sequence[Clip], Reservoir]] = [(parts.train, windows), (parts.held_out, held_out)]
     if settings.augment:
         passes.append(([Noisy(clip, settings.seed) for clip in parts.train], windows))
@@ -247,7 +247,7 @@ def _fit(
     if detector.config.encoder == "pixels":
         chosen = dataclasses.replace(chosen, batch=SEED_BATCH, noise=0.0)
     with progress("learning", chosen.steps, "step") as tick:
-        return fit(
+        fitted = fit(
             detector.autoencoder,
             _features(detector, windows),
             _features(detector, held_out),
@@ -257,6 +257,9 @@ def _fit(
             on_look=lambda point: log.point(point),
             say=say,
         )
+    if fitted.best.held_out is None or not math.isfinite(fitted.best.held_out):
+        raise TrainError("training came to no finite error: please report this, with the log beside the checkpoint")
+    return fitted
 
 
 @torch.inference_mode()
@@ -291,7 +294,7 @@ def held_out_scores(
 def _self_test(detector: Detector, parts: Split, settings: TrainSettings, progress: Progress) -> list[SelfTest]:
     if not settings.self_test:
         return []
-    held = _frames(parts.held_out)
+    held = frame_total(parts.held_out)
     with progress("self-test", None if held is None else 3 * held + held // 2) as tick:
         return self_test(detector, parts.held_out, seed=settings.seed, skip_bad=True, on_frame=lambda: tick(1))
 

@@ -42,7 +42,8 @@ def run(request: Request) -> None:
     for option, path in (("--labels", request.labels), ("--masks", request.masks)):
         if path is not None and not path.exists():
             raise InputError(f"{option} {path}: no such file or folder")
-    check_outputs({"--plot": request.plot}, [*request.paths, request.model, request.labels])
+    given = [*request.paths, request.model, request.labels, *([] if request.masks is None else [request.masks])]
+    check_outputs({"--plot": request.plot}, given)
     with open_clips(request.paths, request.fps, reporter) as footage:
         evaluation = evaluate(
             request.machine.load(request.model),

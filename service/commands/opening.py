@@ -9,14 +9,26 @@ from pathlib import Path
 
 import torch
 
-from model.checkpoint import Checkpoint, load
+from model.checkpoint import Checkpoint, bundled, load
 from model.clips import Clip
 from model.detector import Precision
 from model.device import choose_device, choose_precision
-from model.footage import DEFAULT_FPS, Footage, open_footage
+from model.footage import DEFAULT_FPS, PICTURES, VIDEOS, Footage, open_footage
 from model.workers import Workers
 from service.faults import InputError
 from service.progress import Reporter
+
+DEMO = Path("demo")
+"""What a user gives as a model to get the one that ships with framewatch; no file is meant by it."""
+
+
+def find_model(path: Path) -> Path:
+    """The checkpoint that a user means.
+
+    Raises:
+        CheckpointError: the demo model is meant, and this installation lacks it.
+    """
+    return bundled() if path == DEMO else path
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +74,8 @@ def open_clips(paths: Sequence[Path], fps: float | None, reporter: Reporter) -> 
     """
     footage = open_footage(paths, fps=fps)
     if footage.fps_assumed:
-        reporter.say(f"folders of frames are read as {DEFAULT_FPS:g} frames a second; --fps says otherwise")
+        reporter.say(f"numbered pictures are taken as {DEFAULT_FPS:g} frames a second; if they are not, give --fps")
     return footage
-
-
-def frame_total(clips: Iterable[Clip]) -> int | None:
-    """Frames of all clips together; None where a clip does not know."""
-    counts = [clip.frame_count for clip in clips]
-    known = [count for count in counts if count is not None]
-    return sum(known) if len(known) == len(counts) else None
 
 
 def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path]) -> None:
@@ -90,7 +95,7 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path]) ->
             continue
         _check_output(option, path)
         target = path.resolve()
-        if target in read:
+        if target in read or (path.exists() and _is_footage(target) and _above(target, read)):
             raise InputError(f"{option} {path} would overwrite what is read: give another name")
         if target in taken:
             raise InputError(f"{option} and {taken[target]} are both {path}: give two names")
@@ -109,12 +114,31 @@ def _check_output(option: str, path: Path) -> None:
         raise InputError(f"{option} {path}: {folder} cannot be written to; give a file in another folder")
 
 
-def make_folder(option: str, path: Path) -> None:
-    """Makes a folder for many files, where it is missing.
+def _is_footage(path: Path) -> bool:
+    return path.suffix.lower() in PICTURES | VIDEOS
+
+
+def _above(path: Path, inputs: Iterable[Path]) -> Path | None:
+    """The input folder that a resolved path is, or lies in."""
+    return next((folder for folder in inputs if folder.is_dir() and path.is_relative_to(folder)), None)
+
+
+def make_folder(option: str, path: Path, clips: Iterable[Clip], inputs: Iterable[Path]) -> None:
+    """Makes a folder for many files, one folder a clip in it, where it is missing.
+
+    Args:
+        option: that names it.
+        path: the folder.
+        clips: the clips that get a folder in it.
+        inputs: files and folders that the command reads.
 
     Raises:
-        InputError: it cannot be made, or not be written to.
+        InputError: it cannot be made or written to, or pictures in it would mix with the footage.
     """
+    read = {place.resolve() for place in inputs}
+    for place in (path, *(path / clip.name for clip in clips)):
+        if (folder := _above(place.resolve(), read)) is not None:
+            raise InputError(f"{option} {path} would write pictures into the footage in {folder}: give another folder")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except FileExistsError:

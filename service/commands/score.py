@@ -14,7 +14,7 @@ from typing import Literal, TextIO, TypeAlias
 
 from model.atomic import atomic_path, open_atomic
 from model.checkpoint import Checkpoint
-from model.clips import Clip
+from model.clips import Clip, frame_total
 from model.detector import Detector
 from model.footage import Footage
 from model.frames import PictureSizeError, Repair
@@ -25,7 +25,7 @@ from model.smoothing import Smoothing
 from model.states import State
 from model.tables import Row, TemplateReport, check_template, write_csv, write_jsonl, write_pixelplay
 from service.commands.heatmaps import HeatFiles
-from service.commands.opening import Machine, check_outputs, frame_total, make_folder, open_clips
+from service.commands.opening import Machine, check_outputs, make_folder, open_clips
 from service.commands.summary import Summary, counted
 from service.faults import InputError
 from service.progress import Reporter
@@ -86,7 +86,7 @@ def run(request: Request) -> None:
             _check_names(footage)
         checkpoint = request.machine.load(request.model)
         if request.heatmaps is not None:
-            make_folder("--heatmaps", request.heatmaps)
+            make_folder("--heatmaps", request.heatmaps, footage.clips, request.paths)
         _check_first_frames(footage, checkpoint.detector, request.skip_bad)
         _say_what_is_void(checkpoint, request.offline, reporter)
         job = _Job(request, checkpoint.detector, footage, reporter)
