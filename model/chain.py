@@ -46,6 +46,12 @@ class Chain:
         self._mean = RollingMean(config.smoothing if smoothing is None else smoothing)
         self._machine = StateMachine(minimum=config.minimum if minimum is None else minimum)
 
+    def adjust(self, *, theta: float, smoothing: float, minimum: float) -> None:
+        """Changes a running chain: `score` follows with the next frame, `smoothed` within its seconds."""
+        self.theta = theta
+        self._mean.seconds = smoothing
+        self._machine.minimum = minimum
+
     def push(self, pts: float, raw: float | None, *, restart: bool = False) -> Scored | None:
         """The next taken frame's result.
 
