@@ -33,7 +33,7 @@ REFERENCE = reference_of(scene())
 def noisy(image: Image, amplitude: int = 35, seed: int = 0) -> Image:
     """Additive uniform noise, as the competition's pictures have it."""
     noise = np.random.default_rng(seed).integers(-amplitude, amplitude + 1, image.shape)
-    return np.clip(image.astype(np.int16) + noise, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image.astype(np.int16) + noise, 0, 255), dtype=np.uint8)
 
 
 def coloured(image: Image) -> Image:
@@ -229,7 +229,7 @@ def test_input_has_the_models_size_whatever_comes_in(
     geometry = Geometry.of_cells(source, height=height, cell=16)
     image = np.full((*size, 3) if three else size, 90, np.uint8)
     prepared = prepare(image, geometry, colour=colour, repair=Repair.parse(repair), reference=REFERENCE)
-    assert prepared.image.shape == (geometry.input + (3,) if colour else geometry.input)
+    assert prepared.image.shape == ((*geometry.input, 3) if colour else geometry.input)
     assert prepared.image.dtype == np.uint8 and prepared.image.flags.c_contiguous
     assert geometry.input[0] % 16 == geometry.input[1] % 16 == 0
 

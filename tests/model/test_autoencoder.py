@@ -1,0 +1,66 @@
+"""A window goes through a narrow latent and back; what it has never seen comes back wrong."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from model.autoencoder import LSTMAutoencoder
+
+
+def made(features: int = 5, hidden: int = 8, latent: int = 2, seed: int = 0) -> LSTMAutoencoder:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return LSTMAutoencoder(features, hidden, latent)
+
+
+def windows(count: int = 7, steps: int = 6, features: int = 5) -> torch.Tensor:
+    return torch.randn(count, steps, features, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(("count", "steps", "features"), [(1, 2, 1), (7, 6, 5), (3, 10, 40)])
+def test_reconstruction_has_the_shape_of_the_window(count: int, steps: int, features: int) -> None:
+    given = windows(count, steps, features)
+    assert made(features)(given).shape == given.shape
+
+
+def test_error_is_the_mean_squared_difference_of_each_window() -> None:
+    model, given = made(), windows()
+    expected = ((model(given) - given) ** 2).mean((1, 2))
+    assert torch.equal(model.error(given), expected)
+    assert bool((model.error(given) > 0).all())
+
+
+def test_no_windows_have_no_errors() -> None:
+    assert made().error(torch.zeros(0, 6, 5)).shape == (0,)
+
+
+def test_other_windows_in_the_batch_do_not_change_an_error() -> None:
+    model, given = made(), windows()
+    alone = torch.cat([model.error(window) for window in given.split(1)])  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(alone, model.error(given), rtol=0, atol=1e-6)
+
+
+def test_all_that_reaches_the_decoder_goes_through_the_latent() -> None:
+    model, given = made(latent=1), windows()
+    with torch.no_grad():
+        model.to_latent.weight.zero_()
+    rebuilt = model(given)
+    torch.testing.assert_close(rebuilt, rebuilt[:1].expand_as(rebuilt))
+
+
+def test_order_of_the_frames_counts() -> None:
+    model, given = made(), windows()
+    assert not torch.allclose(model(given), model(given.flip(1)).flip(1))
+
+
+def test_it_learns_what_it_is_shown_and_not_what_it_is_not() -> None:
+    model = made(hidden=16)
+    shown = torch.sin(torch.arange(6.0) + torch.arange(3.0)[:, None])[..., None].expand(-1, -1, 5)
+    optimizer = torch.optim.Adam(model.parameters(), 0.05)
+    for _ in range(50):
+        optimizer.zero_grad()
+        model.error(shown).mean().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    with torch.no_grad():
+        assert float(model.error(shown).max()) < 0.2 < float(model.error(-2 * shown).min())
