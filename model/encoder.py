@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model.cells import WHOLE, Cells
+from model.onnx_stem import OnnxStem
 
 EncoderName = Literal["stem", "pixels"]
 
@@ -110,13 +111,31 @@ class StemEncoder(Encoder):
             InvertedResidual(40, 40, expand=6, size=5, stride=1),
         )
         self.requires_grad_(False)
+        self._compiled: tuple[object, OnnxStem] | None = None
+
+    @property
+    def inverted(self) -> list[InvertedResidual]:
+        """The blocks in their order."""
+        return [block for block in self.blocks if isinstance(block, InvertedResidual)]
 
     def forward(self, images: Tensor) -> Tensor:
         weight = self.first.weight
         x = images.unsqueeze(1) if images.ndim == 3 else images.flip(3).permute(0, 3, 1, 2)  # the weights expect RGB
         x = F.pad((x.float() - 127.0) / 128.0, (0, self.SHIFT, 0, self.SHIFT), mode="replicate")
-        x = x[..., self.SHIFT :, self.SHIFT :].to(dtype=weight.dtype, memory_format=torch.channels_last)
-        x = self.blocks(F.relu6(self.first(x), inplace=True))
+        x = x[..., self.SHIFT :, self.SHIFT :].to(dtype=weight.dtype)
+        if weight.device.type == "cpu" and weight.dtype == torch.float32:
+            x = self._onnx()(x)
+        else:
+            x = x.contiguous(memory_format=torch.channels_last)
+            x = self.blocks(F.relu6(self.first(x), inplace=True))
         if self.pool > 1:
             x = F.avg_pool2d(x, self.pool)
         return self.cells.mean(x.float()).transpose(1, 2)
+
+    def _onnx(self) -> OnnxStem:
+        """The convolutions compiled for the CPU, anew where the weights have changed."""
+        weights = tuple((parameter.data_ptr(), parameter._version) for parameter in self.parameters())
+        compiled = self._compiled
+        if compiled is None or compiled[0] != weights:  # two threads may both compile: either result is good
+            compiled = self._compiled = (weights, OnnxStem(self))
+        return compiled[1]

