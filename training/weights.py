@@ -33,7 +33,7 @@ def load_stem(encoder: StemEncoder) -> None:
 
     with torch.no_grad():
         fold(encoder.first, "_conv_stem", "_bn0")
-        for index, block in enumerate(encoder.blocks):
+        for index, block in enumerate(encoder.inverted):
             name = f"_blocks.{index}"
             if block.expand is not None:
                 fold(block.expand, f"{name}._expand_conv", f"{name}._bn0")
