@@ -10,13 +10,16 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from service.faults import InputError
-from service.store.schema import HISTORY_STEPS, MAIN_STEPS, Newer, migrate
+from service.store.schema import HISTORY_STEPS, MAIN_STEPS, Newer, migrate, require_known
 
 MAIN = "framewatch.sqlite3"
 """Streams, events, jobs, keys."""
 
 HISTORY = "scores.sqlite3"
 """Scores, apart from all else: their size is the file's, and without the file only they are lost."""
+
+BUSY_S = 5.0
+"""Seconds to wait while another process locks a file."""
 
 _CHECKED_BYTES = 64 * 1024 * 1024  # a file up to this size is checked at every start
 _CHECKPOINT_PAGES = (
@@ -30,15 +33,14 @@ class StoreError(InputError):
     """The store cannot be opened; the message says why and what to do."""
 
 
-def connect(folder: Path, *, history: bool = True, busy_s: float = 5.0) -> sqlite3.Connection:
+def connect(folder: Path, *, history: bool = True) -> sqlite3.Connection:
     """A connection to the files of a store that exists, in autocommit mode, for use by one thread at a time.
 
     Args:
         folder: of the store.
         history: attach the scores, as `history`.
-        busy_s: seconds to wait while another process holds a lock.
     """
-    connection = sqlite3.connect(folder / MAIN, timeout=busy_s, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(folder / MAIN, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     try:
         if history:
             connection.execute("ATTACH ? AS history", (str(folder / HISTORY),))
@@ -65,7 +67,10 @@ def prepare(folder: Path, *, history: bool = True) -> None:
         path = folder / name
         with explained(path):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            with closing(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)) as connection:
+                version = require_known(connection, steps)
+                if name == HISTORY and version == 0:
+                    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # takes effect in an empty file only
                 _check(connection, path)
                 migrate(connection, steps)
 
@@ -147,12 +152,10 @@ def owned(folder: Path) -> Iterator[None]:
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     """Puts a file into WAL mode and looks for damage, in a large one only where it is read anyway."""
-    if path.name == HISTORY:
-        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # takes effect in an empty file only
     (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
     if mode != "wal":
         raise StoreError(f"{path}: its file system cannot share memory between processes: use a folder on a local disk")
     if path.stat().st_size <= _CHECKED_BYTES:
         (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
-            raise StoreError(damaged(path, found))
+            raise StoreError(damaged(path, " ".join(found.split())))

@@ -61,6 +61,18 @@ class Newer(Exception):
         self.known = known
 
 
+def require_known(connection: sqlite3.Connection, steps: Sequence[Step]) -> int:
+    """The version of a file.
+
+    Raises:
+        Newer: it is above the number of steps.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(steps):
+        raise Newer(version, len(steps))
+    return int(version)
+
+
 def migrate(connection: sqlite3.Connection, steps: Sequence[Step]) -> None:
     """Takes the steps that a file has not taken yet, each whole or not at all.
 
@@ -71,9 +83,7 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[Step]) -> None:
     Raises:
         Newer: the file has taken more steps than there are; it is left as it is.
     """
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(steps):
-        raise Newer(version, len(steps))
+    version = require_known(connection, steps)
     for number, statements in enumerate(steps[version:], version + 1):
         connection.execute("BEGIN IMMEDIATE")
         try:

@@ -24,6 +24,9 @@ from service.store.writer import Writer
 T = TypeVar("T")
 Connect = Callable[[Path], sqlite3.Connection]
 
+MOST_WAITING = 100_000
+"""Scores and events that wait in memory at most while nothing can be written, some 50 MB."""
+
 _PAGE = 5_000  # rows of a job's table read or removed at a time
 
 
@@ -39,7 +42,9 @@ class Store:
         upkeep: what `service.retention` works with.
     """
 
-    def __init__(self, folder: Path, clock: Callable[[], float], connect: Connect, retry_s: float) -> None:
+    def __init__(
+        self, folder: Path, clock: Callable[[], float], connect: Connect, busy_s: float, retry_s: float
+    ) -> None:
         self._cleanup = ExitStack()
         try:
             self._cleanup.enter_context(files.owned(folder))
@@ -53,7 +58,9 @@ class Store:
                 partial(connect, folder),
                 probe=partial(_probe, self.epoch),
                 explain=partial(files.trouble, folder),
+                busy_s=busy_s,
                 retry_s=retry_s,
+                most_rows=MOST_WAITING,
             )
             self._cleanup.callback(self._writer.close)
             self.upkeep = Upkeep(self._write, self._readers)
@@ -68,6 +75,7 @@ class Store:
         clock: Callable[[], float] = time.time,
         *,
         connect: Connect = files.connect,
+        busy_s: float = files.BUSY_S,
         retry_s: float = 1.0,
     ) -> Store:
         """Opens a data folder, begins a new epoch and closes the events that an earlier run left open.
@@ -76,12 +84,13 @@ class Store:
             folder: made if it is not there.
             clock: seconds since 1970.
             connect: opens a connection to the files in the folder.
+            busy_s: seconds to wait for another process that locks a file, before the store is degraded.
             retry_s: seconds between attempts to write while degraded.
 
         Raises:
             StoreError: in use by another service, damaged, of a newer version, or not writable; says what to do.
         """
-        return cls(folder, clock, connect, retry_s)
+        return cls(folder, clock, connect, busy_s, retry_s)
 
     def close(self) -> None:
         """Writes what is queued and gives the folder free. Later calls raise `StoreUnavailable`."""

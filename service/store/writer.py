@@ -83,10 +83,10 @@ class Writer:
         connect: Callable[[], sqlite3.Connection],
         *,
         probe: Apply[object],
-        explain: Callable[[Exception], str] = str,
-        busy_s: float = 5.0,
-        retry_s: float = 1.0,
-        most_rows: int = 100_000,
+        explain: Callable[[Exception], str],
+        busy_s: float,
+        retry_s: float,
+        most_rows: int,
     ) -> None:
         """Starts the thread.
 

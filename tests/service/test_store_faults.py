@@ -1,0 +1,400 @@
+"""Killed process, full disk, locked or damaged file: the store says so, and goes on as soon as it can."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.records import StreamRecord
+from service.store import KeyFile, Store, StoreError, StoreUnavailable, files
+from service.store.schema import Newer, migrate
+from tests.service.committing import STREAMS
+from tests.service.stored import event, fill, score, seqs
+
+ROOT = Path(__file__).resolve().parents[2]
+MAIN, SCORES = "framewatch.sqlite3", "scores.sqlite3"
+
+
+class Disk:
+    """A disk that can be told to be full, or not to answer; gives the connections that notice."""
+
+    def __init__(self) -> None:
+        self.error: sqlite3.Error | None = None
+        self.answers = threading.Event()
+        self.answers.set()
+
+    def fill(self) -> None:
+        self.error = sqlite3.OperationalError("database or disk is full")
+        self.error.sqlite_errorcode = sqlite3.SQLITE_FULL
+
+    def connect(self, folder: Path) -> sqlite3.Connection:
+        disk = self
+
+        class Connection(sqlite3.Connection):
+            def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+                if sql == "COMMIT":
+                    disk.answers.wait()
+                    if disk.error is not None:
+                        raise disk.error
+                return super().execute(sql, *values)
+
+        connection = sqlite3.connect(folder / MAIN, factory=Connection, isolation_level=None, check_same_thread=False)
+        connection.execute("ATTACH ? AS history", (str(folder / SCORES),))
+        return connection
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.005)
+
+
+@contextmanager
+def child(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "tests.service.committing", *map(str, arguments)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Another process holds the write lock of a file for the length of the block."""
+    program = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute('BEGIN IMMEDIATE'); "
+        "print('locked', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", program, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None and process.stdout is not None
+        assert process.stdout.readline() == b"locked\n"
+        try:
+            yield
+        finally:
+            process.stdin.close()
+            process.wait()
+
+
+# killed
+
+
+def test_after_sigkill_every_acknowledged_score_is_there(tmp_path: Path) -> None:
+    source = random.Random(7)
+    acknowledged: list[tuple[int, int]] = []
+    for _ in range(4):
+        with child("endless", tmp_path) as process:
+            assert process.stdout is not None
+            first = process.stdout.readline()
+            time.sleep(source.uniform(0, 0.3))
+            os.kill(process.pid, signal.SIGKILL)
+            lines = [first, *process.stdout.read().splitlines(keepends=True)]
+        acknowledged += [
+            (int(epoch), int(seq)) for epoch, seq in (line.split() for line in lines if line[-1:] == b"\n")
+        ]
+    with Store.open(tmp_path) as store:
+        assert {epoch for epoch, _ in acknowledged} == {1, 2, 3, 4}
+        assert store.epoch == 5
+        for stream in STREAMS:
+            stored = {(epoch, item.seq) for epoch, item in store.history(stream, limit=10**6)}
+            assert stored >= set(acknowledged)
+
+
+# full
+
+
+def test_a_full_disk_degrades_the_store_and_room_recovers_it(tmp_path: Path) -> None:
+    with child("limited", tmp_path, 300_000) as process:
+        assert process.stdout is not None
+        full, recovered = process.stdout.read().decode().splitlines()
+        assert process.wait() == 0
+    assert full.startswith(f"True False cannot write to {tmp_path} (disk I/O error): is there room on the disk")
+    assert recovered == "True 0"
+    with Store.open(tmp_path) as store:
+        assert [item.seq for _, item in store.history("a", limit=10**6)] == list(range(1, 10_002))
+
+
+def test_while_the_disk_is_full_scores_and_events_wait_and_other_writes_fail(tmp_path: Path) -> None:
+    disk = Disk()
+    with Store.open(tmp_path, connect=disk.connect, retry_s=0.02) as store:
+        fill(store, "door", 1, 3)
+        disk.fill()
+        assert store.commit_scores([score("door", 4)]).result() is False
+        opened = store.open_event(event())
+        assert store.commit_scores([score("door", 5)]).result() is False
+        with pytest.raises(StoreUnavailable, match=r"full .* make room"):
+            store.put_stream(StreamRecord("door", "", None))
+        assert f"the disk of {tmp_path} is full" in store.degraded
+        assert (seqs(store, "door"), store.event(opened.id), store.waiting) == ([1, 2, 3], None, 3)
+        disk.error = None
+        wait_for(lambda: not store.degraded)
+        fill(store, "door", 6, 6)
+        assert (seqs(store, "door"), store.event(opened.id), store.waiting) == ([1, 2, 3, 4, 5, 6], opened, 0)
+        assert store.lost == 0
+
+
+def test_a_file_that_may_grow_no_more_degrades_the_store(tmp_path: Path) -> None:
+    most_pages = [60]
+
+    def connect(folder: Path) -> sqlite3.Connection:
+        connection = files.connect(folder)
+        connection.execute(f"PRAGMA history.max_page_count={most_pages[0]}")
+        return connection
+
+    with Store.open(tmp_path, connect=connect, retry_s=0.02) as store:
+        outcomes = [
+            store.commit_scores([score("door", seq) for seq in range(first, first + 20)]).result()
+            for first in range(1, 4001, 20)
+        ]
+        assert outcomes == sorted(outcomes, reverse=True) and set(outcomes) == {True, False}
+        assert "full" in store.degraded
+        most_pages[0] = 10_000
+        wait_for(lambda: not store.degraded)
+        assert seqs(store, "door") == list(range(1, 4001))
+
+
+def test_retention_makes_room_in_a_file_that_may_grow_no_more(tmp_path: Path) -> None:
+    def connect(folder: Path) -> sqlite3.Connection:
+        connection = files.connect(folder)
+        connection.execute("PRAGMA history.max_page_count=60")
+        return connection
+
+    with Store.open(tmp_path, connect=connect) as store:
+        for first in range(1, 20_000, 500):
+            fill(store, "door", first, first + 499)
+            store.upkeep.delete_scores(score("door", first).scored, 2000)
+        assert not store.degraded
+
+
+def test_what_waits_is_bounded_and_what_is_lost_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.store.store.MOST_WAITING", 30)
+    disk = Disk()
+    with Store.open(tmp_path, connect=disk.connect, retry_s=0.02) as store:
+        disk.fill()
+        for seq in range(1, 101):
+            assert store.commit_scores([score("door", seq)]).result() is False
+        assert (store.waiting, store.lost) == (30, 70)
+        disk.error = None
+        wait_for(lambda: not store.degraded)
+        assert seqs(store, "door") == list(range(71, 101))
+
+
+def test_going_down_while_the_disk_is_full_says_what_is_lost(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    disk = Disk()
+    store = Store.open(tmp_path, connect=disk.connect)
+    disk.fill()
+    store.commit_scores([score("door", 1)]).result()
+    with caplog.at_level(logging.ERROR):
+        store.close()
+    assert "1 scores and events are lost: the disk of" in caplog.text
+
+
+def test_trouble_and_recovery_are_logged_once_each(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    disk = Disk()
+    with caplog.at_level(logging.WARNING), Store.open(tmp_path, connect=disk.connect, retry_s=0.01) as store:
+        disk.fill()
+        store.commit_scores([score("door", 1)]).result()
+        time.sleep(0.1)
+        disk.error = None
+        wait_for(lambda: not store.degraded)
+    assert [record.message.split(":")[0] for record in caplog.records] == [
+        "the store cannot write",
+        "the store writes again; 0 rows were lost since the start",
+    ]
+
+
+def test_a_disk_that_does_not_answer_is_degraded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.store.writer._STUCK_S", 0.05)
+    disk = Disk()
+    with Store.open(tmp_path, connect=disk.connect) as store:
+        disk.answers.clear()
+        future = store.commit_scores([score("door", 1)])
+        wait_for(lambda: "has not answered" in store.degraded)
+        disk.answers.set()
+        assert future.result() and not store.degraded
+
+
+def test_the_queue_is_bounded_while_the_disk_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.store.store.MOST_WAITING", 10)
+    disk = Disk()
+    with Store.open(tmp_path, connect=disk.connect) as store:
+        disk.answers.clear()
+        futures = [store.commit_scores([score("door", seq)]) for seq in range(1, 101)]
+        assert futures[-1].result(timeout=1) is False
+        disk.answers.set()
+        durable = [future.result() for future in futures]
+        assert len(seqs(store, "door")) == durable.count(True)
+        assert store.lost == durable.count(False) > 0
+
+
+# locked
+
+
+def test_a_short_lock_by_another_process_is_waited_for(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        with locked(tmp_path / SCORES):
+            future = store.commit_scores([score("door", 1)])
+            time.sleep(0.2)
+            assert not future.done()
+        assert future.result() and not store.degraded
+
+
+@pytest.mark.parametrize("name", [MAIN, SCORES])
+def test_a_long_lock_degrades_the_store_until_it_ends(tmp_path: Path, name: str) -> None:
+    with Store.open(tmp_path, busy_s=0.1, retry_s=0.02) as store:
+        with locked(tmp_path / name):
+            assert store.commit_scores([score("door", 1)]).result() is False
+            assert "another process locks the files" in store.degraded
+        wait_for(lambda: not store.degraded)
+        assert seqs(store, "door") == [1]
+
+
+def test_reading_goes_on_while_another_process_writes(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        fill(store, "door", 1, 3)
+        with locked(tmp_path / SCORES):
+            assert seqs(store, "door") == [1, 2, 3]
+
+
+# damaged, newer, not writable
+
+
+def ruin(path: Path, kind: str) -> None:
+    for rest in ("-wal", "-shm"):
+        path.with_name(path.name + rest).unlink(missing_ok=True)
+    content = bytearray(path.read_bytes())
+    if kind == "no database":
+        content[:100] = b"\xff" * 100
+    elif kind == "cut off":
+        del content[len(content) // 2 :]
+    else:
+        content[4096:] = os.urandom(len(content) - 4096)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("kind", ["no database", "cut off", "overwritten"])
+@pytest.mark.parametrize(
+    ("name", "inside"), [(MAIN, r"\(streams, events, jobs and keys\)"), (SCORES, r"\(all scores\)")]
+)
+def test_a_damaged_file_is_refused_with_what_to_do(tmp_path: Path, name: str, inside: str, kind: str) -> None:
+    with Store.open(tmp_path) as store:
+        fill(store, "door", 1, 2000)
+    ruin(tmp_path / name, kind)
+    with pytest.raises(StoreError, match=rf"{name} is damaged .*put back a backup, or move {name}, .* away .*{inside}"):
+        Store.open(tmp_path)
+
+
+def test_the_advice_for_damaged_scores_works(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        store.put_stream(StreamRecord("door", "", None))
+        fill(store, "door", 1, 10)
+    ruin(tmp_path / SCORES, "cut off")
+    (tmp_path / SCORES).unlink()
+    with Store.open(tmp_path) as store:
+        assert ([found.id for found in store.streams()], store.history("door")) == (["door"], [])
+
+
+def test_damage_that_shows_while_running_degrades_the_store(tmp_path: Path) -> None:
+    disk = Disk()
+    with Store.open(tmp_path, connect=disk.connect, retry_s=0.02) as store:
+        disk.error = sqlite3.DatabaseError("database disk image is malformed")
+        disk.error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        assert store.commit_scores([score("door", 1)]).result() is False
+        assert "is damaged" in store.degraded and "the next start says which" in store.degraded
+        disk.error = None
+
+
+@pytest.mark.parametrize("name", [MAIN, SCORES])
+def test_a_file_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path, name: str) -> None:
+    Store.open(tmp_path).close()
+    connection = sqlite3.connect(tmp_path / name)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    before = (tmp_path / name).read_bytes()
+    with pytest.raises(StoreError, match=rf"{name} is of format 99, .* update framewatch, or use another data folder"):
+        Store.open(tmp_path)
+    assert (tmp_path / name).read_bytes() == before
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    with pytest.raises(StoreError, match="data"):
+        Store.open(tmp_path / "data")
+    with pytest.raises(StoreError, match="data"):
+        KeyFile(tmp_path / "data")
+
+
+def test_a_file_that_is_locked_at_the_start_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Store.open(tmp_path).close()
+    monkeypatch.setattr("service.store.files.BUSY_S", 0.1)
+    with locked(tmp_path / SCORES), pytest.raises(StoreError, match="locked by another process"):
+        Store.open(tmp_path)
+
+
+def test_a_refused_start_leaves_the_folder_free(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        fill(store, "door", 1, 10)
+    shutil.copy(tmp_path / SCORES, tmp_path / "backup")
+    ruin(tmp_path / SCORES, "no database")
+    with pytest.raises(StoreError):
+        Store.open(tmp_path)
+    shutil.copy(tmp_path / "backup", tmp_path / SCORES)
+    with Store.open(tmp_path) as store:
+        assert len(store.history("door")) == 10
+
+
+# migrations
+
+
+@pytest.fixture
+def connection() -> Iterator[sqlite3.Connection]:
+    opened = sqlite3.connect(":memory:", isolation_level=None)
+    yield opened
+    opened.close()
+
+
+def columns(connection: sqlite3.Connection) -> list[str]:
+    return [row[1] for row in connection.execute("PRAGMA table_info(things)")]
+
+
+FIRST, SECOND = ("CREATE TABLE things (a)",), ("ALTER TABLE things ADD COLUMN b", "UPDATE things SET b = 2 * a")
+
+
+def test_a_migration_takes_only_the_steps_that_are_missing(connection: sqlite3.Connection) -> None:
+    migrate(connection, [FIRST])
+    connection.execute("INSERT INTO things VALUES (21)")
+    migrate(connection, [FIRST, SECOND])
+    migrate(connection, [FIRST, SECOND])
+    assert connection.execute("SELECT a, b FROM things").fetchall() == [(21, 42)]
+    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+
+
+def test_a_step_that_fails_leaves_the_file_as_it_was(connection: sqlite3.Connection) -> None:
+    migrate(connection, [FIRST])
+    with pytest.raises(sqlite3.OperationalError):
+        migrate(connection, [FIRST, (SECOND[0], "NONSENSE")])
+    assert columns(connection) == ["a"]
+    assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+
+
+def test_a_newer_file_takes_no_steps(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA user_version = 3")
+    with pytest.raises(Newer):
+        migrate(connection, [FIRST, SECOND])
+    assert columns(connection) == []
