@@ -14,7 +14,8 @@ import pytest
 
 from service.cli import app
 from tests.conftest import ROOT
-from tests.model.drawn import write_frames, write_video
+from tests.model.detectors import HEIGHT, WIDTH
+from tests.training.drawn import write_clips, write_moving_video
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -48,22 +49,19 @@ def commands() -> list[str]:
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder in which everything lies that the README's commands name, small."""
     folder = tmp_path_factory.mktemp("readme")
-    names = [f"frame_{number:05d}.jpg" for number in range(FRAMES)]
-    for parent in ("normal", "clips", "training_videos"):
-        for clip in ("01", "02", "03", "04", "05"):
-            write_frames(folder / parent / clip, names)
-    for parent in ("test", "testing_videos"):
-        for clip in TEST_CLIPS:
-            write_frames(folder / parent / clip, names)
-    write_video(folder / "video.mp4", FRAMES)
+    for parent in ("normal", "training_videos"):
+        write_clips(folder / parent, 5, FRAMES)
+    for parent in ("clips", "test", "testing_videos"):
+        write_clips(folder / parent, len(TEST_CLIPS), FRAMES, seed=9)
+    write_moving_video(folder / "video.mp4", FRAMES)
     labels = np.zeros(FRAMES, np.uint8)
     labels[FRAMES // 2 :] = 1
     np.savez(folder / "labels.npz", allow_pickle=False, **dict.fromkeys(TEST_CLIPS, labels))
     for clip in TEST_CLIPS:
         (folder / "masks" / clip).mkdir(parents=True)
         for number, label in enumerate(labels):
-            mask = np.zeros((64, 96), np.uint8)
-            mask[:32, :48] = 255 * label
+            mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+            mask[: HEIGHT // 2, : WIDTH // 2] = 255 * label
             cv2.imwrite(str(folder / "masks" / clip / f"{number:05d}.png"), mask)
     ids = [f"{int(clip)}_{number}" for clip in TEST_CLIPS for number in range(FRAMES)]
     (folder / "row_ids.csv").write_text("\n".join(["Id", *ids]) + "\n")
@@ -76,7 +74,8 @@ def run(command: str) -> None:
     """Carries out one `framewatch` command in this process; torch is imported once for all of them."""
     name, verb, *rest = shlex.split(command)
     assert name == "framewatch"
-    app([verb, *rest, *SETTINGS.get(verb, [])], prog_name="framewatch", standalone_mode=False)
+    code = app([verb, *rest, *SETTINGS.get(verb, [])], prog_name="framewatch", standalone_mode=False)
+    assert not code, command
 
 
 def test_every_command_of_the_readme_is_known_to_these_tests() -> None:
@@ -99,9 +98,7 @@ def test_make_knows_the_target_named_in_the_text(target: str) -> None:
     subprocess.run(["make", "--dry-run", target], cwd=ROOT, check=True, capture_output=True)
 
 
-def test_the_commands_run_in_order_and_then_the_python_code(
-    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_commands_run_in_order_and_then_the_python_code(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for command in commands():
         if command.startswith("framewatch") and command not in NOT_RUN:
             run(command)
