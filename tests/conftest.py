@@ -20,6 +20,10 @@ def footage() -> Path:
     return folder
 
 
+def pytest_configure() -> None:
+    torch.set_num_threads(1)  # the tests' tensors are tiny: threads would only wait for each other
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if torch.cuda.is_available():
         return
