@@ -12,7 +12,7 @@ from typing import TextIO
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Gives a temporary name in the folder of `path`; what was written there is renamed to `path` at the end.
+    """Gives a temporary name in the folder of `path`; what was written there is synced to disk and renamed to `path`.
 
     On an error the temporary file is removed and an older file at `path` stays as it was. A device or a pipe
     (`/dev/null`, `/dev/stdout`) is handed out as it is: renaming would replace the device itself.
@@ -27,6 +27,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = target.parent / f".framewatch-{secrets.token_hex(8)}{target.suffix[:16]}"
     try:
         yield temporary
+        with open(temporary, "rb+") as written:  # renamed first, a power cut could leave an empty file
+            os.fsync(written.fileno())
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -34,7 +36,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def open_atomic(path: Path) -> Iterator[TextIO]:
-    """Opens a text file for writing that appears at `path`, synced to disk, when the block ends without an error.
+    """Opens a text file for writing that appears at `path` when the block ends without an error.
 
     UTF-8, line ends as written. Names that are no valid UTF-8 (`os.fsdecode`) keep their bytes.
 
@@ -50,6 +52,3 @@ def open_atomic(path: Path) -> Iterator[TextIO]:
         open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="") as out,
     ):
         yield out
-        out.flush()
-        if temporary != path:
-            os.fsync(out.fileno())

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import safetensors
 import safetensors.torch
@@ -102,8 +102,8 @@ def load(path: Path, *, device: torch.device | str = "cpu") -> Checkpoint:
     """
     try:
         size = path.stat().st_size
-    except OSError as error:
-        raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise CheckpointError(f"cannot read {path}: {getattr(error, 'strerror', error)}") from error
     if not path.is_file():
         raise CheckpointError(f"{path} is no file: give a .safetensors checkpoint made by `framewatch train`")
     if size > MAX_BYTES:
@@ -196,7 +196,7 @@ def _value(name: str, hint: Any, value: object) -> object:
     elif get_origin(hint) is dict:
         if isinstance(value, dict):
             return {key: _value(f"{name}.{key}", inner[1], item) for key, item in value.items()}
-    elif inner:  # a Literal
+    elif get_origin(hint) is Literal:
         if value in inner:
             return value
     elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
@@ -205,7 +205,7 @@ def _value(name: str, hint: Any, value: object) -> object:
         raise ValueError(f"{name} is not finite")
     elif isinstance(value, hint) and isinstance(value, bool) == (hint is bool):
         return value
-    expected = " or ".join(map(str, inner)) if isinstance(value, str) and inner else getattr(hint, "__name__", hint)
+    expected = " or ".join(inner) if get_origin(hint) is Literal else hint.__name__
     raise TypeError(f"{name} is {_shown(value)}, expected {expected}")
 
 

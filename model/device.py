@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 from model.detector import Precision
 
-DeviceName = Literal["auto", "cpu", "cuda"]
+_CPU_INFO = Path("/proc/cpuinfo")
 
 
 class DeviceError(ValueError):
@@ -32,7 +31,8 @@ def choose_device(name: str = "auto") -> torch.device:
         raise DeviceError(f"device {name!r}: expected auto, cpu, cuda or cuda:N")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise DeviceError(
-            f"device {name!r} is not there: torch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices"
+            f"device {name!r} is not there: torch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices; "
+            "choose cpu or auto"
         )
     return device
 
@@ -60,7 +60,7 @@ def choose_precision(name: str, device: torch.device) -> Precision:
 
 def _cpu_has_bfloat16() -> bool:
     try:
-        flags = Path("/proc/cpuinfo").read_text(errors="replace")
+        flags = _CPU_INFO.read_text(errors="replace")
     except OSError:
         return False
     return "avx512_bf16" in flags or "amx_bf16" in flags

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from model.detector import DetectorConfig
 from model.smoothing import Normalization, Smoothing, normalize
-from model.states import State, StateMachine
+from model.states import StateMachine
 from model.tables import Row
 
 Align = Literal["last", "centre"]
@@ -68,29 +68,40 @@ class _Clip:
 
     def __init__(self, rows: list[Row], config: DetectorConfig, options: Offline) -> None:
         self._rows = rows
-        self._machine = StateMachine(minimum=config.minimum)
+        own = Smoothing("rolling", config.smoothing) if config.smoothing else Smoothing("none")
+        smooth = options.smooth or own
+        # A warming frame's score is carried from the first window, and is no score for the live chain to smooth.
+        self._machine = None if smooth.causal and options.align == "last" else StateMachine(minimum=config.minimum)
         times = np.array([row.time for row in rows])
-        ahead = np.arange(len(rows))
-        if options.align == "centre":
-            half = (config.window - 1) / 2 * config.frame_interval
-            ahead = np.minimum(np.searchsorted(times, times + half - _TOLERANCE), len(rows) - 1)
+        half = (config.window - 1) / 2 * config.frame_interval if options.align == "centre" else 0.0
+        ahead = _later(times, half)
         self._raw = _column([row.raw for row in rows])[ahead]
         self._score = _column([row.score for row in rows])[ahead]
-        smooth = options.smooth or Smoothing("rolling", config.smoothing)
-        self.smoothed = smooth.apply(self._score, times, centred=options.align == "centre")
-        self.smoothed[np.isnan(self._score)] = np.nan
-        if smooth.causal and options.align == "last":  # a warming frame's score is carried, and is no score to smooth
+        if self._machine is None:
             self.smoothed = _column([row.smoothed for row in rows])
+        else:
+            self.smoothed = smooth.apply(self._score, times, centred=options.align == "centre")
+            self.smoothed[np.isnan(self._score)] = np.nan
 
     def rows(self, smoothed: NDArray[np.float64]) -> Iterator[Row]:
         for index, row in enumerate(self._rows):
-            level = _number(self.smoothed[index])
-            state = row.state if level is None else self._machine.push(row.time, level)
-            if level is None:
-                self._machine.push(row.time, None)
-                state = State.WARMING
+            state = row.state
+            if self._machine is not None:
+                state = self._machine.push(row.time, _number(self.smoothed[index]))
             raw, score = _number(self._raw[index]), _number(self._score[index])
             yield replace(row, raw=raw, score=score, smoothed=_number(smoothed[index]), state=state)
+
+
+def _later(times: NDArray[np.float64], seconds: float) -> NDArray[np.intp]:
+    """For each frame the one so many seconds later, or the last one before the clip ends or its time jumps back."""
+    if seconds == 0:
+        return np.arange(len(times))
+    found, start = [], 0
+    for piece in np.split(times, np.flatnonzero(np.diff(times) < 0) + 1):
+        later = np.searchsorted(piece, piece + seconds - _TOLERANCE)
+        found.append(start + np.minimum(later, len(piece) - 1))
+        start += len(piece)
+    return np.concatenate(found)
 
 
 def _column(values: list[float | None]) -> NDArray[np.float64]:

@@ -116,7 +116,7 @@ class ClipScorer:
         self._smoothing = smoothing
         self._frames = frames or _OwnBank(detector)
 
-    def score(self, clip: Clip, *, skip_bad: bool = False, on_bad: OnBad | None = None) -> Iterator[ScoredFrame]:
+    def score(self, clip: Clip, *, skip_bad: bool = False, on_bad: OnBad | None = None) -> Generator[ScoredFrame]:
         """Every frame of a clip with its scores, in order, as they come.
 
         Rows before the first full window carry that window's score; a first stretch shorter than a window is padded
