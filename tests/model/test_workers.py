@@ -1,0 +1,85 @@
+"""Threads share the frames of a batch; how many there are changes nothing but the time."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import torch
+from torch import Tensor
+
+from model.workers import Workers, available_cores
+from tests.model.detectors import detector, pictures, stacked
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_result_does_not_depend_on_their_number_not_even_in_a_bit(count: int) -> None:
+    torch.set_num_threads(1)
+    encoder, shots = detector().encoder, stacked(pictures(6))
+    workers = Workers(count)
+    try:
+        shared = workers.map(encoder, shots)
+    finally:
+        workers.close()
+    alone = torch.cat([encoder(shots[n : n + 1]) for n in range(6)])
+    assert torch.equal(shared, alone)
+
+
+def test_order_is_kept_however_long_a_frame_takes() -> None:
+    workers, second = Workers(2), threading.Event()
+
+    def slow_first(frame: Tensor) -> Tensor:
+        if int(frame) == 0:
+            assert second.wait(30)
+        else:
+            second.set()
+        return frame
+
+    try:
+        assert workers.map(slow_first, torch.arange(4)).tolist() == [0, 1, 2, 3]
+    finally:
+        workers.close()
+
+
+def test_fault_in_a_thread_reaches_the_caller() -> None:
+    def fail(frame: Tensor) -> Tensor:
+        raise MemoryError("no room")
+
+    workers = Workers(2)
+    try:
+        with pytest.raises(MemoryError, match="no room"):
+            workers.map(fail, torch.arange(3))
+    finally:
+        workers.close()
+
+
+def test_threads_use_one_core_each_and_record_no_gradients() -> None:
+    seen = []
+
+    def look(frame: Tensor) -> Tensor:
+        seen.append((torch.get_num_threads(), torch.is_inference_mode_enabled()))
+        return frame
+
+    workers = Workers(2)
+    try:
+        workers.map(look, torch.arange(4))
+    finally:
+        workers.close()
+    assert seen == [(1, True)] * 4
+
+
+def test_there_are_as_many_as_cores_unless_told() -> None:
+    workers = Workers()
+    workers.close()
+    assert workers.count == available_cores() >= 1
+
+
+def test_closing_ends_the_threads() -> None:
+    before = threading.active_count()
+    workers = Workers(3)
+    workers.map(lambda frame: frame, torch.arange(9))
+    assert threading.active_count() > before
+    workers.close()
+    assert threading.active_count() == before
