@@ -28,9 +28,19 @@ class LSTMAutoencoder(nn.Module):
         rebuilt: Tensor = self.to_features(steps)
         return rebuilt
 
-    def error(self, windows: Tensor) -> Tensor:
-        """Mean squared error of each window: float32 M×T×K -> float32 M."""
+    def error(self, windows: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Mean squared error of each window.
+
+        Args:
+            windows: float32 M×T×K.
+            weight: float32 R×K, of each feature in the last R steps; the steps before them do not count. None: all
+                steps and features count alike.
+
+        Returns:
+            float32 M.
+        """
         if not len(windows):
             return torch.zeros(0, device=windows.device)
-        error: Tensor = (self(windows) - windows).square().mean((1, 2))
+        squares = (self(windows) - windows).square()
+        error: Tensor = (squares if weight is None else squares[:, -len(weight) :] * weight).mean((1, 2))
         return error

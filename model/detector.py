@@ -30,6 +30,7 @@ class DetectorConfig:
         colour: three channels instead of luma.
         cell: side of a cell, pixels of the input (stem).
         window: frames in a window, T.
+        recent: an error is that of the last so many frames of the window; the frames before them are its context.
         components: principal components kept of a cell's features (stem).
         hidden: width of the LSTMs.
         latent: width of the latent.
@@ -46,13 +47,14 @@ class DetectorConfig:
     colour: bool = False
     cell: int = 16
     window: int = 6
+    recent: int = 1
     components: int = 32
     hidden: int = 64
     latent: int = 8
     top: int = 10
     motion: float = 0.03
     most_cells: int = 128
-    smoothing: float = 0.5
+    smoothing: float = 0.8
     minimum: float = 0.2
 
     def __post_init__(self) -> None:
@@ -61,6 +63,7 @@ class DetectorConfig:
             ("frame_interval", 1e-3, 3600.0),
             ("cell", 16, 256),
             ("window", 2, 256),
+            ("recent", 1, self.window),
             ("components", 1, 4096),
             ("hidden", 1, 4096),
             ("latent", 1, 4096),
@@ -122,6 +125,7 @@ class Detector(nn.Module):
     """
 
     encoder: Encoder
+    error_weight: Tensor
     theta: Tensor
     reference: Tensor
 
@@ -138,6 +142,7 @@ class Detector(nn.Module):
             features = self.encoder.channels
             self.whitening = None
         self.autoencoder = LSTMAutoencoder(features, config.hidden, config.latent)
+        self.register_buffer("error_weight", torch.ones(config.recent, features))
         self.register_buffer("theta", torch.ones(()))
         self.register_buffer("reference", torch.zeros(REFERENCE_SIZE, dtype=torch.uint8))
         self.precision: Precision = "float32"
@@ -206,8 +211,8 @@ class Detector(nn.Module):
         return windows if self.whitening is None else self.whitening(windows)
 
     def errors(self, windows: Tensor) -> Tensor:
-        """Reconstruction error of each window: float32 M×T×C -> float32 M."""
-        return self.autoencoder.error(self.features(windows))
+        """Weighted reconstruction error of each window's last frames: float32 M×T×C -> float32 M."""
+        return self.autoencoder.error(self.features(windows), self.error_weight)
 
     @torch.inference_mode()
     def score(self, windows: Windows) -> Scores:

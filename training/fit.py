@@ -17,6 +17,7 @@ from torch import Tensor
 
 from model.atomic import atomic_path
 from model.autoencoder import LSTMAutoencoder
+from model.memory import is_out_of_memory
 from training.plots import LossPoint
 
 
@@ -29,7 +30,8 @@ class FitSettings:
     """How the autoencoder is fitted.
 
     Attributes:
-        steps: optimiser steps.
+        steps: optimiser steps, which the schedule of the learning rate spans.
+        stop: step to stop at all the same; None: the last one.
         batch: windows in a step.
         learning_rate: peak of the one-cycle schedule.
         noise: standard deviation of the Gaussian noise on the input (features have unit variance in the mean).
@@ -40,6 +42,7 @@ class FitSettings:
     """
 
     steps: int = 1500
+    stop: int | None = None
     batch: int = 256
     learning_rate: float = 3e-3
     noise: float = 0.3
@@ -113,9 +116,10 @@ def fit(
             optimizer._opt_called = True  # type: ignore[attr-defined]  # the schedule is replayed without steps
             schedule.step()
     batch, interrupted = settings.batch, False
+    last = min(settings.steps, settings.stop or settings.steps)
     try:
         autoencoder.train()
-        while state.step < settings.steps and state.stale < settings.patience:
+        while state.step < last and state.stale < settings.patience:
             pick = torch.randint(len(windows), (batch,), generator=generator).to(device)
             noise = torch.randn((batch, *windows.shape[1:]), generator=generator)
             try:
@@ -123,8 +127,8 @@ def fit(
                 loss = (autoencoder(clean + settings.noise * noise.to(device)) - clean).square().mean()
                 optimizer.zero_grad()
                 loss.backward()
-            except (torch.OutOfMemoryError, MemoryError):
-                if batch <= SMALLEST_BATCH:
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or batch <= SMALLEST_BATCH:
                     raise
                 batch //= 2
                 if say is not None and batch == settings.batch // 2:
@@ -139,7 +143,7 @@ def fit(
             state.step += 1
             if on_step is not None:
                 on_step(LossPoint(state.step, float(loss.detach())))
-            if state.step % settings.every == 0 or state.step == settings.steps:
+            if state.step % settings.every == 0 or state.step == last:
                 held_out_loss = _loss(autoencoder, look)
                 point = LossPoint(state.step, float(loss.detach()), held_out_loss)
                 state.look(point, held_out_loss)
@@ -224,10 +228,11 @@ class _State:
         try:
             with safetensors.safe_open(path, framework="pt") as file:
                 document = json.loads((file.metadata() or {})["fit"])
+                run = document["run"]
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        except (OSError, safetensors.SafetensorError, KeyError, ValueError) as error:
+        except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
             raise ResumeError(f"{path} is no saved training run ({error}): remove it to start anew") from error
-        if document["run"] != self._run:
+        if run != self._run:
             raise ResumeError(
                 f"{path} belongs to a run with other footage or settings: give the same ones, or remove it to "
                 "start anew"

@@ -1,11 +1,11 @@
-"""Whitening from windows of normal footage."""
+"""Whitening of features, and weights of their errors, from windows of normal footage."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from model.detector import Whitening
+from model.detector import Detector, Whitening
 
 _FLAT = 1e-6
 """Standard deviation below which a channel says nothing."""
@@ -34,3 +34,23 @@ def fit_whitening(whitening: Whitening, windows: Tensor) -> None:
         whitening.mean.copy_(mean)
         whitening.matrix.zero_()
         whitening.matrix[:, :keep] = matrix
+
+
+@torch.inference_mode()
+def fit_error_weight(detector: Detector, features: Tensor) -> None:
+    """Weights each feature of the last steps by one over its mean squared error on normal footage.
+
+    So every feature counts alike, a normal window's error is about 1, and the unit of `raw` does not depend on how
+    well the autoencoder learned.
+
+    Args:
+        detector: its weight is filled in place.
+        features: float32 M×T×K, whitened, of the footage that was learned from.
+    """
+    recent = detector.config.recent
+    total = torch.zeros_like(detector.error_weight, dtype=torch.float64)
+    for part in torch.split(features, 8192):
+        windows = part.to(detector.device)
+        total += (detector.autoencoder(windows) - windows)[:, -recent:].double().square().sum(0)
+    error = total / max(1, len(features))
+    detector.error_weight.copy_(1 / error.clamp_min(_FLAT * float(error.mean()) + 1e-12))
