@@ -14,7 +14,7 @@ import pytest
 
 from service.cli import app
 from tests.conftest import ROOT
-from tests.model.detectors import HEIGHT, WIDTH
+from tests.model.detectors import HEIGHT, WIDTH, config
 from tests.training.drawn import write_clips, write_moving_video
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -111,6 +111,15 @@ def test_the_commands_run_in_order_and_then_the_python_code(desk: Path, capsys: 
     for code in blocks("python"):
         exec(compile(code, "README.md", "exec"), {})  # noqa: S102 (the point of the test)
     assert len(capsys.readouterr().out.splitlines()) == FRAMES
+
+
+def test_settings_named_in_the_text_are_the_defaults() -> None:
+    defaults = config()
+    text = " ".join(README.split())
+    assert f"The last {defaults.window} frames of a cell" in text
+    assert f"over the last {defaults.smoothing:g} s" in text
+    assert f"cells of {defaults.cell}×{defaults.cell} pixels" in text
+    assert defaults.recent == 1  # "the error is that of the window's last frame"
 
 
 def test_links_lead_to_files() -> None:
