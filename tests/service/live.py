@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import cv2
+import torch
 
 from model.checkpoint import Checkpoint, Provenance
 from model.detector import Calibration, Detector
@@ -16,6 +17,8 @@ from service.models import Model, made
 from service.records import IncomingFrame, Score, StreamOptions, StreamRecord
 from service.stream import Outcome, Stream
 from tests.model import detectors
+
+torch.set_num_threads(1)  # as `Workers` does in the service: splitting so small an operation costs more than it brings
 
 CAPTURED = 1.7e9
 

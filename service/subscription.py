@@ -1,0 +1,241 @@
+"""One subscriber: what it missed, then what is said from now on, in a queue that never grows beyond its bound."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+
+from service import messages
+from service.feeds import Entry, Feed
+from service.replay import History, Position, Replay
+
+GRACE = 1.0
+"""Seconds in which a subscriber that has ended may still get its last messages."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """How a subscription ended.
+
+    Attributes:
+        code: for the websocket: 1000 done, 1012 the service restarts, 1013 the subscriber is too slow.
+        reason: in words.
+    """
+
+    code: int
+    reason: str
+
+
+TOO_SLOW = Close(1013, "messages were not read fast enough")
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriberLimits:
+    """What a subscriber may cost.
+
+    Attributes:
+        queued: messages that wait for it, besides what it gets from the feed at first; then the oldest is dropped.
+        patience: seconds that it may go on losing messages; then it is cut off.
+        calm: seconds without a loss after which all is forgiven.
+        replayed: scores that it gets from the store, at most.
+    """
+
+    queued: int = 256
+    patience: float = 15.0
+    calm: float = 5.0
+    replayed: int = 20_000
+
+
+@dataclass(slots=True)
+class _Lost:
+    """Messages that were dropped, one after the other."""
+
+    first: int
+    last: int
+    counted: int = 0
+    others: int = 0
+
+
+class Subscription:
+    """An async iterator of encoded messages: hello, what was missed, what is said. To be used once.
+
+    Attributes:
+        lost: messages that were dropped because it was too slow, so far.
+        close: how it ended; None: it has not.
+        listening: it has got what it missed; from now on what is said waits for it.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        epoch: int,
+        history: History,
+        *,
+        since: Position | None,
+        hello: Callable[[int, int], bytes],
+        batch: float,
+        limits: SubscriberLimits,
+        leave: Callable[[Subscription], object],
+    ) -> None:
+        """For the hub; see `Hub.subscribe`."""
+        self.feed = feed
+        self.lost = 0
+        self.close: Close | None = None
+        self._epoch = epoch
+        self._history = history
+        self._since = since
+        self._hello = hello
+        self._batch = batch
+        self._limits = limits
+        self._places = limits.queued + feed.places
+        self._leave = leave
+        self._queue: deque[Entry] = deque()
+        self._missing: _Lost | None = None
+        self.listening = False
+        self._wake = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._losing_since = 0.0
+        self._lost_at = -math.inf
+
+    def put(self, entry: Entry, now: float) -> None:
+        """Hands it the next message of its feed; the oldest one that waits makes room. Never waits."""
+        if not self.listening or self.close is not None:
+            return
+        if len(self._queue) >= self._places:
+            self._lose(self._queue.popleft(), now)
+        self._queue.append(entry)
+        self._wake.set()
+
+    def end(self, close: Close) -> None:
+        """Nothing more will come."""
+        if self.close is None:
+            self.close = close
+            self._wake.set()
+            self._ended.set()
+
+    async def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        try:
+            oldest = await self._oldest()
+            newest = self.feed.newest
+            yield self._packed([self._hello(oldest, newest)])[0]
+            replay = Replay(
+                self.feed,
+                self._epoch,
+                self._history,
+                self._since or Position(self._epoch, newest),
+                most=self._limits.replayed,
+            )
+            async for page in replay.pages():
+                for data in self._packed(page):
+                    yield data
+            self._listen(replay.at.seq)
+            async for page in self._live():
+                for data in self._packed(page):
+                    yield data
+        finally:
+            self._leave(self)
+
+    async def deliver(self, send: Callable[[bytes], Awaitable[object]]) -> Close:
+        """Sends everything; a `send` that does not come back is given up once the subscription has ended.
+
+        Returns:
+            How it ended.
+
+        Raises:
+            Exception: what `send` raises, when the other side is gone.
+        """
+
+        async def sending() -> None:
+            async with aclosing(self.__aiter__()) as said:
+                async for data in said:
+                    await send(data)
+
+        sender = asyncio.create_task(sending())
+        ended = asyncio.create_task(self._ended.wait())
+        try:
+            await asyncio.wait({sender, ended}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({sender}, timeout=GRACE)
+            if sender.done():
+                sender.result()
+        finally:
+            sender.cancel()
+            ended.cancel()
+            await asyncio.wait({sender, ended})
+            self._leave(self)
+        return self.close or Close(1000, "")
+
+    async def _oldest(self) -> int:
+        """Position of the oldest message of this run that can be replayed; 0: none."""
+        if self.feed.stream is None:
+            return self.feed.oldest
+        try:
+            stored, _ = await asyncio.to_thread(self._history.bounds, self.feed.stream)
+        except Exception:
+            log.exception("stream %s: what is stored could not be read", self.feed.stream)
+            stored = 0
+        return min(filter(None, (stored, self.feed.oldest)), default=0)
+
+    def _listen(self, position: int) -> None:
+        self._queue.extend(self.feed.after(position))
+        self.listening = True
+        if self._queue:
+            self._wake.set()
+
+    async def _live(self) -> AsyncGenerator[list[bytes], None]:
+        while True:
+            await self._wake.wait()
+            if self._batch and self.close is None:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._ended.wait(), self._batch)
+            self._wake.clear()
+            yield self._drained()
+            if self.close is not None:
+                return
+
+    def _drained(self) -> list[bytes]:
+        said: list[bytes] = []
+        if self._missing is not None:
+            said.append(self._gap(self._missing))
+            self._missing = None
+        said += [entry.data for entry in self._queue]
+        self._queue.clear()
+        if self.close == TOO_SLOW:
+            said.append(messages.error("too_slow", TOO_SLOW.reason, stream=self.feed.stream))
+        elif self.close is not None:
+            said.append(messages.bye(self.close.reason, stream=self.feed.stream))
+        return said
+
+    def _gap(self, lost: _Lost) -> bytes:
+        return messages.gap(
+            self.feed.stream,
+            first=(self._epoch, lost.first),
+            last=(self._epoch, lost.last),
+            missed=lost.counted,
+            others=lost.others,
+            reason="slow",
+        )
+
+    def _lose(self, entry: Entry, now: float) -> None:
+        self.lost += 1
+        if self._missing is None:
+            self._missing = _Lost(entry.position + (not entry.counted), entry.position)
+        self._missing.last = entry.position
+        self._missing.counted += entry.counted
+        self._missing.others += not entry.counted
+        if now - self._lost_at > self._limits.calm:
+            self._losing_since = now
+        self._lost_at = now
+        if now - self._losing_since > self._limits.patience:
+            self._queue.clear()
+            self.end(TOO_SLOW)
+
+    def _packed(self, said: Sequence[bytes]) -> Sequence[bytes]:
+        """As it is sent: one by one, or with `batch` as a JSON array."""
+        return [b"[%b]" % b",".join(said)] if self._batch and said else said
