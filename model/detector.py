@@ -46,11 +46,11 @@ class DetectorConfig:
     frame_interval: float
     colour: bool = False
     cell: int = 16
-    window: int = 6
+    window: int = 8
     recent: int = 1
     components: int = 32
     hidden: int = 64
-    latent: int = 8
+    latent: int = 12
     top: int = 10
     motion: float = 0.03
     most_cells: int = 128

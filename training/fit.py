@@ -30,8 +30,7 @@ class FitSettings:
     """How the autoencoder is fitted.
 
     Attributes:
-        steps: optimiser steps, which the schedule of the learning rate spans.
-        stop: step to stop at all the same; None: the last one.
+        steps: optimiser steps.
         batch: windows in a step.
         learning_rate: peak of the one-cycle schedule.
         noise: standard deviation of the Gaussian noise on the input (features have unit variance in the mean).
@@ -42,7 +41,6 @@ class FitSettings:
     """
 
     steps: int = 1500
-    stop: int | None = None
     batch: int = 256
     learning_rate: float = 3e-3
     noise: float = 0.3
@@ -116,10 +114,9 @@ def fit(
             optimizer._opt_called = True  # type: ignore[attr-defined]  # the schedule is replayed without steps
             schedule.step()
     batch, interrupted = settings.batch, False
-    last = min(settings.steps, settings.stop or settings.steps)
     try:
         autoencoder.train()
-        while state.step < last and state.stale < settings.patience:
+        while state.step < settings.steps and state.stale < settings.patience:
             pick = torch.randint(len(windows), (batch,), generator=generator).to(device)
             noise = torch.randn((batch, *windows.shape[1:]), generator=generator)
             try:
@@ -143,7 +140,7 @@ def fit(
             state.step += 1
             if on_step is not None:
                 on_step(LossPoint(state.step, float(loss.detach())))
-            if state.step % settings.every == 0 or state.step == last:
+            if state.step % settings.every == 0 or state.step == settings.steps:
                 held_out_loss = _loss(autoencoder, look)
                 point = LossPoint(state.step, float(loss.detach()), held_out_loss)
                 state.look(point, held_out_loss)

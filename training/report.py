@@ -29,7 +29,6 @@ class TrainReport:
         calibration: the threshold and what it rests on.
         self_test: how made anomalies were caught.
         coverage: whether the footage covers the scene.
-        learned_all: whether the model that was kept has learned from the held-out clips too, at the end.
         seconds: how long training took.
         interrupted: stopped by Ctrl-C; the best weights so far were kept.
     """
@@ -47,7 +46,6 @@ class TrainReport:
     calibration: Calibration
     self_test: list[SelfTest]
     coverage: Coverage
-    learned_all: bool
     seconds: float
     interrupted: bool
 
@@ -74,8 +72,6 @@ class TrainReport:
             auc = "" if test.auc is None else f", ROC-AUC {test.auc:.3f}"
             lines.append(f"self-test, {test.kind}: caught {test.caught} of {test.episodes}{auc}")
         lines.append(self._coverage())
-        if self.learned_all:
-            lines.append("all of this was measured before the model that was kept learned from the held-out clips too")
         if self.interrupted:
             lines.append("interrupted: the best weights so far were kept; --resume goes on")
         return "\n".join(lines)

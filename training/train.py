@@ -14,7 +14,6 @@ from typing import Any, TextIO
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from model.checkpoint import Checkpoint, Provenance, save
 from model.clips import Clip, frame_total
@@ -32,7 +31,7 @@ from training.fit import Fit, FitSettings, fit
 from training.plots import LossPoint, plot_loss
 from training.report import TrainReport
 from training.selftest import SelfTest, self_test
-from training.split import HELD_OUT, Split, split
+from training.split import Split, split
 from training.survey import Survey, survey
 from training.weights import load_stem
 from training.whiten import fit_error_weight, fit_whitening
@@ -140,10 +139,9 @@ def train(
         say("one short clip: it is learned from and calibrated on alike; the threshold will be too low")
     with _open_log(out.with_suffix(".log.jsonl")) as log:
         log.write("start", command=command, config=dataclasses.asdict(config), frames=found.frames)
-        windows = _collect(detector, parts, found, settings, progress)
-        log.write("windows", learned=len(windows.learn), seen=windows.learn.seen, held_out=len(windows.held_out))
-        fitter = _Fitter(detector, windows, settings, log, say, progress)
-        fitted = fitter.hold_out(_partial(out), resume=resume)
+        windows, held_out = _collect(detector, parts, found, settings, progress)
+        log.write("windows", learned=len(windows), seen=windows.seen, held_out=len(held_out))
+        fitted = _fit(detector, windows, held_out, settings, out, resume=resume, log=log, say=say, progress=progress)
         plot_loss(out.with_suffix(".loss.png"), fitted.history)
         with progress("calibrating", frame_total(parts.held_out)) as tick:
             stretches = held_out_scores(detector, parts.held_out, on_frame=lambda: tick(1))
@@ -155,27 +153,14 @@ def train(
         )
         detector.theta.fill_(calibration.theta)
         tests = _self_test(detector, parts, settings, progress)
-        interrupted, learned_all = fitted.interrupted, False
-        if config.encoder == "stem" and not interrupted and parts.train != parts.held_out:
-            learned_all = fitter.learn_all(fitted)
-            interrupted = not learned_all
         report = _report(
-            found,
-            parts,
-            windows.learn,
-            fitted,
-            calibration,
-            tests,
-            coverage(stretches),
-            learned_all,
-            interrupted,
-            time.monotonic() - started,
+            found, parts, windows, fitted, calibration, tests, coverage(stretches), time.monotonic() - started
         )
         log.write("end", **report.to_json())
         provenance = Provenance(command, training=report.to_json())
         save(out, Checkpoint(detector.with_precision("float32"), calibration, provenance))
     out.with_suffix(".report.txt").write_text(report.text() + "\n")
-    if not interrupted:
+    if not fitted.interrupted:
         _partial(out).unlink(missing_ok=True)
     return report
 
@@ -213,139 +198,78 @@ def configure(settings: TrainSettings, found: Survey) -> DetectorConfig:
         raise TrainError(str(error)) from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Windows:
-    """Windows of moving cells, not yet whitened.
-
-    Attributes:
-        learn: of the clips to learn from, and of a noisy copy of them.
-        held_out: of the clips held out.
-        noisy: of a noisy copy of the clips held out.
-    """
-
-    learn: Reservoir
-    held_out: Reservoir
-    noisy: Reservoir
-
-
-def _collect(detector: Detector, parts: Split, found: Survey, settings: TrainSettings, progress: Progress) -> _Windows:
-    # the held-out windows stand to the others as the held-out clips do: both are learned from in the end
-    most = round(MOST * HELD_OUT / (1 - HELD_OUT) / 2)
-    sizes = (MOST, most, most)
-    windows = _Windows(
-        *(Reservoir(size, np.random.default_rng([settings.seed, 2 + i])) for i, size in enumerate(sizes))
-    )
-    passes: list[tuple[Sequence[Clip], Reservoir]] = [(parts.train, windows.learn), (parts.held_out, windows.held_out)]
+def _collect(
+    detector: Detector, parts: Split, found: Survey, settings: TrainSettings, progress: Progress
+) -> tuple[Reservoir, Reservoir]:
+    """Windows of the clips to learn from (and of a noisy copy), and of the held-out ones, whitened by nobody yet."""
+    windows = Reservoir(MOST, np.random.default_rng([settings.seed, 2]))
+    held_out = Reservoir(MOST // 10, np.random.default_rng([settings.seed, 3]))
+    learned = frame_total(parts.train)
+    passes: list[tuple[Sequence[Clip], Reservoir]] = [(parts.train, windows), (parts.held_out, held_out)]
     if settings.augment:
-        passes.append(([Noisy(clip, settings.seed) for clip in parts.train], windows.learn))
-        passes.append(([Noisy(clip, settings.seed) for clip in parts.held_out], windows.noisy))
-    with progress("encoding", (1 + settings.augment) * found.frames) as tick:
+        passes.append(([Noisy(clip, settings.seed) for clip in parts.train], windows))
+    total = None if learned is None else found.frames + (learned if settings.augment else 0)
+    with progress("encoding", total) as tick:
         for clips, reservoir in passes:
             collect(detector, clips, reservoir, skip_bad=True, on_frame=lambda: tick(1))
-    if len(windows.learn) < FEWEST_WINDOWS or not len(windows.held_out):
+    if len(windows) < FEWEST_WINDOWS or not len(held_out):
         raise TrainError(
-            f"too little moves in this footage: {len(windows.learn)} windows of moving cells in {found.frames} frames "
+            f"too little moves in this footage: {len(windows)} windows of moving cells in {found.frames} frames "
             f"(clips shorter than {detector.config.window} frames have none); give more normal footage, with the "
             "traffic that the camera usually sees"
         )
-    return windows
+    return windows, held_out
 
 
 def _partial(out: Path) -> Path:
     return out.with_suffix(".partial.safetensors")
 
 
-class _Fitter:
-    """Fits a detector's autoencoder twice: without the held-out clips, then with them.
-
-    The first fit says when to stop, how high the threshold must be and what the model is good for, since it has not
-    seen the held-out clips. The second one is the model that is kept: it has learned from every clip. Errors are
-    weighted so that normal windows have an error of about 1 in both, so the threshold holds for both.
-    """
-
-    def __init__(
-        self,
-        detector: Detector,
-        windows: _Windows,
-        settings: TrainSettings,
-        log: _Log,
-        say: Say,
-        progress: Progress,
-    ) -> None:
-        if detector.whitening is not None:
-            fit_whitening(detector.whitening, windows.learn.windows)
-        self._detector = detector
-        self._learn, self._held_out, self._noisy = (
-            _features(detector, part) for part in (windows.learn, windows.held_out, windows.noisy)
+def _fit(
+    detector: Detector,
+    windows: Reservoir,
+    held_out: Reservoir,
+    settings: TrainSettings,
+    out: Path,
+    *,
+    resume: bool,
+    log: _Log,
+    say: Say,
+    progress: Progress,
+) -> Fit:
+    if detector.whitening is not None:
+        fit_whitening(detector.whitening, windows.windows)
+    learn = _features(detector, windows)
+    partial = _partial(out)
+    if not resume:
+        partial.unlink(missing_ok=True)
+    elif not partial.exists():
+        say(f"nothing to resume ({partial.name} is not there): starting anew")
+    chosen = FitSettings(seed=settings.seed)
+    if settings.steps is not None:
+        chosen = dataclasses.replace(chosen, steps=settings.steps)
+    if detector.config.encoder == "pixels":
+        chosen = dataclasses.replace(chosen, batch=SEED_BATCH, noise=0.0)
+    with progress("learning", chosen.steps, "step") as tick:
+        fitted = fit(
+            detector.autoencoder,
+            learn,
+            _features(detector, held_out),
+            chosen,
+            resume=partial,
+            on_step=lambda point: tick(1),
+            on_look=lambda point: log.point(point),
+            say=say,
         )
-        self._log = log
-        self._say = say
-        self._progress = progress
-        self._settings = FitSettings(seed=settings.seed)
-        if settings.steps is not None:
-            self._settings = dataclasses.replace(self._settings, steps=settings.steps)
-        if detector.config.encoder == "pixels":
-            self._settings = dataclasses.replace(self._settings, batch=SEED_BATCH, noise=0.0)
-
-    def hold_out(self, partial: Path, *, resume: bool) -> Fit:
-        """Fits without the held-out clips, by which it stops.
-
-        Raises:
-            TrainError: no finite error was reached.
-            ResumeError: `partial` is of another run.
-        """
-        if not resume:
-            partial.unlink(missing_ok=True)
-        elif not partial.exists():
-            self._say(f"nothing to resume ({partial.name} is not there): starting anew")
-        fitted = self._fit("learning", "look", self._learn, self._held_out, self._settings, partial)
-        if fitted.best.held_out is None or not math.isfinite(fitted.best.held_out):
-            raise TrainError("training came to no finite error: please report this, with the log beside the checkpoint")
-        self._weigh(self._learn)
-        return fitted
-
-    def learn_all(self, first: Fit) -> bool:
-        """Fits all clips for as many steps as were best; Ctrl-C keeps the first fit and gives False."""
-        autoencoder = self._detector.autoencoder
-        kept = {name: value.clone() for name, value in autoencoder.state_dict().items()}
-        windows = torch.cat([self._learn, self._held_out, self._noisy])
-        settings = dataclasses.replace(self._settings, stop=first.best.step, batch=first.batch)
-        torch.manual_seed(settings.seed)
-        for module in autoencoder.children():
-            module.reset_parameters()  # type: ignore[operator]  # LSTM and Linear have it
-        interrupted = True
-        with suppress(KeyboardInterrupt):  # raised where not even one look was done
-            interrupted = self._fit("learning all", "look at all", windows, self._held_out, settings, None).interrupted
-        if interrupted:
-            autoencoder.load_state_dict(kept)
-            return False
-        self._weigh(windows)
-        return True
-
-    def _fit(
-        self, label: str, event: str, windows: Tensor, held_out: Tensor, settings: FitSettings, partial: Path | None
-    ) -> Fit:
-        with self._progress(label, settings.stop or settings.steps, "step") as tick:
-            return fit(
-                self._detector.autoencoder,
-                windows,
-                held_out,
-                settings,
-                resume=partial,
-                on_step=lambda point: tick(1),
-                on_look=lambda point: self._log.point(event, point),
-                say=self._say,
-            )
-
-    def _weigh(self, features: Tensor) -> None:
-        if self._detector.config.encoder == "stem":
-            fit_error_weight(self._detector, features)
+    if fitted.best.held_out is None or not math.isfinite(fitted.best.held_out):
+        raise TrainError("training came to no finite error: please report this, with the log beside the checkpoint")
+    if detector.config.encoder == "stem":
+        fit_error_weight(detector, learn)
+    return fitted
 
 
 @torch.inference_mode()
-def _features(detector: Detector, reservoir: Reservoir) -> Tensor:
-    if not len(reservoir):
-        return torch.empty(0, detector.config.window, detector.autoencoder.to_features.out_features)
+def _features(detector: Detector, reservoir: Reservoir) -> torch.Tensor:
     parts = [detector.features(part.to(detector.device)).cpu() for part in torch.split(reservoir.windows, 8192)]
     return torch.cat(parts)
 
@@ -389,8 +313,6 @@ def _report(
     calibration: Calibration,
     tests: list[SelfTest],
     covered: Coverage,
-    learned_all: bool,
-    interrupted: bool,
     seconds: float,
 ) -> TrainReport:
     return TrainReport(
@@ -407,9 +329,8 @@ def _report(
         calibration=calibration,
         self_test=tests,
         coverage=covered,
-        learned_all=learned_all,
         seconds=seconds,
-        interrupted=interrupted,
+        interrupted=fitted.interrupted,
     )
 
 
@@ -439,5 +360,5 @@ class _Log:
         self._out.write(json.dumps(line, default=str) + "\n")
         self._out.flush()
 
-    def point(self, event: str, point: LossPoint) -> None:
-        self.write(event, step=point.step, train=point.train, held_out=point.held_out)
+    def point(self, point: LossPoint) -> None:
+        self.write("look", step=point.step, train=point.train, held_out=point.held_out)
