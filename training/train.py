@@ -23,7 +23,7 @@ from model.footage import Footage
 from model.frames import Geometry
 from model.progress import Progress
 from model.scoring import ClipScorer
-from model.workers import Workers
+from model.workers import Workers, available_cores, torch_threads
 from training.calibrate import NormalStretch, calibrate
 from training.corrupt import Noisy
 from training.coverage import Coverage, coverage
@@ -141,7 +141,10 @@ def train(
         log.write("start", command=command, config=dataclasses.asdict(config), frames=found.frames)
         windows, held_out = _collect(detector, parts, found, settings, progress)
         log.write("windows", learned=len(windows), seen=windows.seen, held_out=len(held_out))
-        fitted = _fit(detector, windows, held_out, settings, out, resume=resume, log=log, say=say, progress=progress)
+        with torch_threads(threads or available_cores()):
+            fitted = _fit(
+                detector, windows, held_out, settings, out, resume=resume, log=log, say=say, progress=progress
+            )
         plot_loss(out.with_suffix(".loss.png"), fitted.history)
         with progress("calibrating", frame_total(parts.held_out)) as tick:
             stretches = held_out_scores(detector, parts.held_out, on_frame=lambda: tick(1))
