@@ -69,7 +69,7 @@ class VideoClip:
     def frames(self, *, colour: bool = False, skip_bad: bool = False, on_bad: OnBad | None = None) -> Iterator[Frame]:
         convert = VideoReformatter()
         for number, pts, picture in self._decode(skip_bad, on_bad):
-            yield Frame(number, pts, _bgr(picture, convert) if colour else _luma(picture, convert))
+            yield Frame(number, pts, picture_of(picture, convert, colour=colour))
 
     def check(self) -> list[str]:
         bad: list[str] = []
@@ -173,6 +173,11 @@ def _is_cut(container: InputContainer, stream: VideoStream, file: BinaryIO) -> b
             at += 8 + int.from_bytes(file.read(4), "little")
         return at > end
     return True
+
+
+def picture_of(frame: VideoFrame, convert: VideoReformatter, *, colour: bool = False) -> Image:
+    """uint8 H×W luma in full range of a decoded frame, or H×W×3 BGR with `colour`."""
+    return _bgr(frame, convert) if colour else _luma(frame, convert)
 
 
 def _luma(frame: VideoFrame, convert: VideoReformatter) -> Image:

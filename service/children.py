@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -86,7 +87,8 @@ class Child:
     def kill(self) -> None:
         """Kill it, whatever it does, reap it and close the wire."""
         self._process.kill()
-        self._process.wait()
+        with suppress(subprocess.TimeoutExpired):  # one that waits for a dead disk cannot even be killed
+            self._process.wait(_PATIENCE)
         self.wire.close()
 
     def ending(self) -> str:

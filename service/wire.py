@@ -79,6 +79,10 @@ class Wire:
         """The end that a child inherited under this number."""
         return cls(socket.socket(fileno=descriptor))
 
+    def fileno(self) -> int:
+        """For polling together with other descriptors; -1 once it is closed."""
+        return self._socket.fileno()
+
     def send(self, message: Message) -> None:
         """Send a message; waits while the other end does not read.
 
