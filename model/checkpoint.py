@@ -167,6 +167,8 @@ def _check_tensors(path: Path, expected: dict[str, torch.Tensor], tensors: dict[
             )
         if not bool(value.isfinite().all()):
             raise CheckpointError(f"{path}: tensor {name} holds values that are not finite")
+    if bool((tensors["error_weight"] < 0).any()):
+        raise CheckpointError(f"{path}: tensor error_weight holds values below 0, and errors cannot be below 0")
 
 
 def _build(kind: type[T], name: str, values: object) -> T:

@@ -39,6 +39,7 @@ def detector(encoder: EncoderName = "stem", *, seed: int = 0, **changes: Any) ->
         if made.whitening is not None:
             torch.nn.init.normal_(made.whitening.mean, std=0.1)
             torch.nn.init.normal_(made.whitening.matrix)
+        torch.nn.init.uniform_(made.error_weight, 0.5, 1.5)
     made.theta.fill_(0.5)
     made.reference.copy_(torch.from_numpy(reference_of(luma(scene()))))
     return made
@@ -58,9 +59,9 @@ def pictures(count: int, *, seed: int = 0, height: int = HEIGHT, width: int = WI
     sprites = generator.integers(0, 256, (2, side, side), dtype=np.uint8)
     places = generator.uniform(0, 1, (2, 2)) * [height - side, width - side]
     speeds = generator.uniform(2, 6, (2, 2)) * generator.choice([-1, 1], (2, 2))
-    frames = []
+    background, frames = scene(height, width), []
     for _ in range(count):
-        frame = scene(height, width).copy()
+        frame = background.copy()
         for sprite, (top, left) in zip(sprites, places.astype(int), strict=True):
             frame[top : top + side, left : left + side] = sprite
         frames.append(frame)

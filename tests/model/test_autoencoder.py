@@ -31,6 +31,15 @@ def test_error_is_the_mean_squared_difference_of_each_window() -> None:
     assert bool((model.error(given) > 0).all())
 
 
+@pytest.mark.parametrize("recent", [1, 3, 6])
+def test_weighted_error_is_that_of_the_last_steps_alone(recent: int) -> None:
+    model, given = made(), windows()
+    weight = torch.rand(recent, 5, generator=torch.Generator().manual_seed(1))
+    expected = ((model(given) - given) ** 2 * torch.cat([torch.zeros(6 - recent, 5), weight]))[:, -recent:].mean((1, 2))
+    torch.testing.assert_close(model.error(given, weight), expected)
+    torch.testing.assert_close(model.error(given, torch.ones(6, 5)), model.error(given))
+
+
 def test_no_windows_have_no_errors() -> None:
     assert made().error(torch.zeros(0, 6, 5)).shape == (0,)
 

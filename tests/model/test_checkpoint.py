@@ -107,7 +107,16 @@ def test_loaded_detector_scores_the_same_to_the_bit(encoder: EncoderName, tmp_pa
 
 def test_settings_that_are_no_defaults_come_back(tmp_path: Path) -> None:
     changed = made(
-        window=4, components=7, hidden=9, latent=3, top=2, motion=0.07, most_cells=11, smoothing=1.5, minimum=0.4
+        window=4,
+        recent=2,
+        components=7,
+        hidden=9,
+        latent=3,
+        top=2,
+        motion=0.07,
+        most_cells=11,
+        smoothing=1.5,
+        minimum=0.4,
     )
     save(tmp_path / "m.safetensors", changed)
     assert load(tmp_path / "m.safetensors").detector.config == changed.detector.config
@@ -308,6 +317,8 @@ def test_keys_must_be_exactly_those_that_are_known(change: Any, why: str, tamper
         ("config.window", -6, "window is -6: expected"),
         ("config.window", 1, "window is 1: expected"),
         ("config.window", 10**400, "window is 1000"),
+        ("config.recent", 0, "recent is 0: expected 1 to"),
+        ("config.recent", 200, "recent is 200: expected 1 to"),
         ("config.hidden", 0, "hidden is 0: expected"),
         ("config.latent", -1, "latent is -1: expected"),
         ("config.components", 10**9, "components is 1000000000: expected"),
@@ -415,6 +426,11 @@ def test_values_that_are_not_finite_are_refused(name: str, value: float, tampere
         tensors[name].view(-1)[-1] = value
 
     refused(tampered(spoil), f"tensor {name} holds values that are not finite")
+
+
+def test_weight_below_0_is_refused(tampered: Any) -> None:
+    path = tampered(lambda tensors, document: tensors["error_weight"].view(-1)[0].fill_(-0.1))
+    refused(path, "tensor error_weight holds values below 0")
 
 
 @pytest.mark.parametrize("theta", [0.25, -0.5, 0.0, 0.5001])

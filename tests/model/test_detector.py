@@ -40,6 +40,8 @@ def equal(one: Scores, other: Scores) -> bool:
         ("cell", 8),
         ("window", 1),
         ("window", 10**400),
+        ("recent", 0),
+        ("recent", 1000),
         ("components", 0),
         ("hidden", -1),
         ("latent", 5000),

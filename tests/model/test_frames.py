@@ -222,7 +222,7 @@ def test_whole_frame_is_squeezed_into_a_square() -> None:
     three=st.booleans(),
     repair=st.sampled_from(["none", "noise", "flip", "flip,noise"]),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_input_has_the_models_size_whatever_comes_in(
     size: tuple[int, int], source: tuple[int, int], height: int, colour: bool, three: bool, repair: str
 ) -> None:
