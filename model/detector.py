@@ -16,6 +16,8 @@ from model.motion import MotionMask
 from model.pictures import Image
 from model.workers import Workers
 
+_WINDOWS_EACH = 64  # that a CPU's thread takes at a time
+
 Precision = Literal["float32", "bfloat16", "float16"]
 
 
@@ -212,6 +214,11 @@ class Detector(nn.Module):
 
     def errors(self, windows: Tensor) -> Tensor:
         """Weighted reconstruction error of each window's last frames: float32 M×T×C -> float32 M."""
+        if self._workers is None or self.device.type != "cpu":
+            return self._errors(windows)
+        return self._workers.map(self._errors, windows, _WINDOWS_EACH)
+
+    def _errors(self, windows: Tensor) -> Tensor:
         return self.autoencoder.error(self.features(windows), self.error_weight)
 
     @torch.inference_mode()

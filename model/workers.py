@@ -53,14 +53,20 @@ class Workers:
         """The threads that a device wants: a GPU takes a batch whole, so it wants none."""
         return cls(count) if device.type == "cpu" else None
 
-    def map(self, function: Callable[[Tensor], Tensor], frames: Tensor) -> Tensor:
-        """Applies a function to each frame of a batch: N×… -> N×…."""
+    def map(self, function: Callable[[Tensor], Tensor], batch: Tensor, size: int = 1) -> Tensor:
+        """Applies a function to each part of a batch: N×… -> N×….
 
-        def one(frame: Tensor) -> Tensor:
+        Args:
+            function: treats the items of a batch one by one.
+            batch: N items, frames or windows.
+            size: items in a part; fixed, so that the result does not depend on the threads.
+        """
+
+        def one(part: Tensor) -> Tensor:
             with torch.inference_mode():  # a thread has its own
-                return function(frame)
+                return function(part)
 
-        return torch.cat(list(self._pool.map(one, torch.split(frames, 1))))
+        return torch.cat(list(self._pool.map(one, torch.split(batch, size))))
 
     def close(self) -> None:
         """Ends the threads."""
