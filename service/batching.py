@@ -145,20 +145,20 @@ class Batcher:
             self._clips.clear()
             return left
 
-    def pull(self) -> StreamTicket | None:
-        """The next frame to decode; waits for it. None: closed."""
+    def pull(self, *, wait: bool = True) -> StreamTicket | None:
+        """The next frame to decode. None: closed, or not to `wait` for it."""
         while True:
             roomy: set[Stream] = set()
             with self._lock:
                 ticket = self._next(roomy)
-                while ticket is None and not roomy and not self._closed:
+                while ticket is None and not roomy and wait and not self._closed:
                     self._to_decode.wait()
                     ticket = self._next(roomy)
                 if self._closed:
                     return None
             for stream in roomy:
                 stream.tell_room()
-            if ticket is not None:
+            if ticket is not None or not (roomy or wait):
                 return ticket
 
     def decoded(self, ticket: StreamTicket, prepared: Prepared) -> None:

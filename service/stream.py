@@ -85,7 +85,7 @@ class Stream:
         reason: why `health` is what it is, or "".
         error_class: of a source that failed, or "".
         reconnects: of its source, so far.
-        seq: of the last announced score; 0: none yet.
+        seq: of the last announced score of its id in this epoch; 0: none yet.
         scored: frames with a score of their own, or that warmed the stream up, so far.
         latest: the newest decoded frame.
         on_room: called with `credit` when there is room for frames again; at once, from any thread, and it must not
@@ -97,12 +97,22 @@ class Stream:
         record: StreamRecord,
         model: Model,
         *,
+        seq: int = 0,
         repair: Repair | None = None,
         frame_limits: FrameLimits | None = None,
         queue_limits: QueueLimits | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Makes a stream that no engine scores yet.
+
+        Args:
+            record: as it is stored.
+            model: that the record's options name, or the active one.
+            seq: of the last score in this epoch, if there was a stream of that id before.
+            repair: what is done to its frames first (default: noise).
+            frame_limits: what a frame may be.
+            queue_limits: how much may wait.
+            monotonic: seconds.
 
         Raises:
             OptionError: the record's options do not fit the model.
@@ -115,7 +125,7 @@ class Stream:
         self.reason = ""
         self.error_class = ""
         self.reconnects = 0
-        self.seq = 0
+        self.seq = seq
         self.scored = 0
         self.latest: Latest | None = None
         self.on_room: Callable[[int], object] | None = None

@@ -17,9 +17,11 @@ from service.runs import Run
 from service.stream import Latest, Outcome, Stream
 
 FILLING = "its first window is not full"
-log = logging.getLogger(__name__)
-
 OVERLOADED = "frames before it were dropped: the service cannot keep up"
+LATEST = 253_402_300_800.0
+"""Seconds since 1970: the year 10000, which no RFC 3339 time has."""
+
+log = logging.getLogger(__name__)
 
 
 class StreamTicket:
@@ -53,6 +55,8 @@ class StreamTicket:
         try:
             if not math.isfinite(frame.pts):
                 raise PictureError(f"its time stamp is {frame.pts}")
+            if not 0 <= frame.captured < LATEST:
+                raise PictureError(f"its capture time is {frame.captured} seconds since 1970")
             self._size = picture_size(frame, stream.frame_limits.pixels)
             self.run.plan.model.detector.config.geometry.check_size(*self._size)
             self._decide()
@@ -74,7 +78,7 @@ class StreamTicket:
 
     @property
     def restart(self) -> bool:
-        return self.decision is not None and self.decision.restart
+        return self.taken and self.decision is not None and self.decision.restart
 
     @property
     def taken(self) -> bool:

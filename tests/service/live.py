@@ -21,10 +21,12 @@ from tests.model import detectors
 torch.set_num_threads(1)  # as `Workers` does in the service: splitting so small an operation costs more than it brings
 
 CAPTURED = 1.7e9
+WINDOW = 6
 
 
 def model(encoder: EncoderName = "stem", *, name: str = "door", **settings: Any) -> Model:
     """A model of random weights; the same seed gives the same."""
+    settings.setdefault("window", WINDOW)
     return model_of(detectors.detector(encoder, **settings), name)
 
 
@@ -35,6 +37,7 @@ def model_of(detector: Detector, name: str = "door") -> Model:
 
 def sibling(of: Model, *, seed: int, name: str = "yard", **settings: Any) -> Model:
     """A model with the encoder of another and an autoencoder of its own."""
+    settings.setdefault("window", WINDOW)
     other = detectors.detector(seed=seed, **settings)
     other.encoder.load_state_dict(of.detector.encoder.state_dict())
     return model_of(other, name)

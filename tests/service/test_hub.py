@@ -497,7 +497,7 @@ def _caught_up(world: World, position: int) -> Callable[[Said], bool]:
 
 @pytest.mark.parametrize("kept", [4, 64])
 @given(seed=st.integers(0, 10**6))
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 def test_a_client_cut_off_fifty_times_has_every_seq_once_or_a_gap(kept: int, seed: int) -> None:
     asyncio.run(_cut_off(seed, cuts=50, kept=kept))
 
@@ -509,4 +509,4 @@ async def test_publishing_does_not_wait_for_anybody() -> None:
     began = time.process_time()
     world.cam.say(1000)
     assert time.process_time() - began < 5
-    assert all(seqs(await reader)[-1] == 1000 for reader in readers)
+    assert {seqs(await reader)[-1] for reader in readers} == {1000}

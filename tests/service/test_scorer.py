@@ -2,64 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
+from model.pictures import Image
 from model.scoring import ClipScorer
+from model.states import State
 from model.tables import Row
+from service.clips import EngineFrames
 from service.models import Model
-from service.records import Dropped, Score
-from service.scorer import Scorer, ScorerLimits
+from service.queues import QueueLimits
+from service.records import Dropped, IncomingFrame, Score, StreamOptions
+from service.stream import Stream
+from service.tickets import FILLING, OVERLOADED
 from tests.model import detectors
-from tests.service.live import Outcomes, feed, model, sibling, stream, walk
+from tests.service.conftest import Start
+from tests.service.live import feed, jpeg, model, sibling, stream, walk
 
-Start = Callable[..., tuple[Scorer, Outcomes]]
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Starts scorers, and stops them at the end."""
-    running: list[Scorer] = []
-
-    def one(**settings: object) -> tuple[Scorer, Outcomes]:
-        outcomes = Outcomes()
-        scorer = Scorer(on_results=outcomes, limits=ScorerLimits(decoders=2, **settings))  # type: ignore[arg-type]
-        scorer.start()
-        running.append(scorer)
-        return scorer, outcomes
-
-    yield one
-    for scorer in running:
-        scorer.stop()
+LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
+Shots = Sequence[tuple[float, Image]]
 
 
-def rows(of: Model, count: int, *, seed: int = 0, step: float = detectors.INTERVAL) -> list[Row]:
-    """What `framewatch score` writes for the frames of `walk`."""
-    return [scored.row for scored in ClipScorer(of.detector).score(detectors.clip(count, seed=seed, step=step))]
+def shots(count: int, *, seed: int = 0, step: float = detectors.INTERVAL) -> Shots:
+    """The frames of `walk`, decoded."""
+    return detectors.clip(count, seed=seed, step=step).shots
 
 
-def assert_equal(scores: list[Score], expected: list[Row]) -> None:
+def rows(of: Model, frames: Shots, *, smoothing: float | None = None) -> list[Row]:
+    """What `framewatch score` writes."""
+    scorer = ClipScorer(of.detector, smoothing=smoothing)
+    return [scored.row for scored in scorer.score(detectors.MemoryClip(frames))]
+
+
+def assert_equal(scores: Sequence[Score], expected: Sequence[Row]) -> None:
     """From the first full window on."""
     full = [row for row in expected if row.smoothed is not None and row.raw is not None]
     live = [score for score in scores if score.raw is not None]
-    assert [score.frame for score in live] == [row.frame for row in full]
+    assert [score.pts for score in live] == [row.time for row in full]
     for score, row in zip(live, full, strict=True):
         assert score.raw == pytest.approx(row.raw, rel=1e-5, abs=1e-5)
         assert score.score == pytest.approx(row.score, abs=1e-5)
         assert score.smoothed == pytest.approx(row.smoothed, abs=1e-5)
-        assert (score.pts, score.state) == (row.time, row.state)
+        assert score.state is row.state
 
 
 def test_a_lone_stream_has_the_scores_of_the_command_line(start: Start) -> None:
     scorer, outcomes = start()
-    door = model()
-    cam = stream(door)
+    cam = stream(model())
     scorer.attach(cam)
     feed(cam, walk(40))
     outcomes.wait(40)
-    assert_equal(outcomes.scores(cam), rows(door, 40))
-    assert [score.seq for score in outcomes.scores(cam)] == list(range(1, 41))
+    scores = outcomes.scores(cam)
+    assert_equal(scores, rows(cam.plan.model, shots(40)))
+    assert [score.seq for score in scores] == list(range(1, 41))
+    assert [score.frame for score in scores] == list(range(40))
+    assert [score.reason for score in scores[:6]] == ["start", FILLING, FILLING, FILLING, FILLING, ""]
+    assert {score.threshold for score in scores} == {float(cam.plan.model.detector.theta)}
 
 
 def test_neighbours_do_not_change_a_score(start: Start) -> None:
@@ -69,12 +69,22 @@ def test_neighbours_do_not_change_a_score(start: Start) -> None:
     cams = [stream(models[n % 4], f"cam{n}") for n in range(21)]
     for cam in cams:
         scorer.attach(cam)
-    for frame_set in zip(*(walk(24, seed=n) for n in range(21)), strict=True):
+    for frame_set in zip(*(walk(16, seed=n) for n in range(21)), strict=True):
         for cam, frame in zip(cams, frame_set, strict=True):
             feed(cam, [frame])
-    outcomes.wait(21 * 24)
+    outcomes.wait(21 * 16)
     for n, cam in enumerate(cams):
-        assert_equal(outcomes.scores(cam), rows(models[n % 4], 24, seed=n))
+        assert_equal(outcomes.scores(cam), rows(models[n % 4], shots(16, seed=n)))
+
+
+def test_decoded_frames_score_as_encoded_ones(start: Start) -> None:
+    scorer, outcomes = start()
+    cam = stream(model())
+    scorer.attach(cam)
+    frames = [replace(frame, data=image) for frame, (_, image) in zip(walk(20), shots(20), strict=True)]
+    feed(cam, frames)
+    outcomes.wait(20)
+    assert_equal(outcomes.scores(cam), rows(cam.plan.model, shots(20)))
 
 
 def test_thinned_frames_are_counted_and_not_announced(start: Start) -> None:
@@ -83,6 +93,253 @@ def test_thinned_frames_are_counted_and_not_announced(start: Start) -> None:
     scorer.attach(cam)
     feed(cam, walk(60, step=0.04))
     outcomes.wait(60)
-    assert_equal(outcomes.scores(cam), rows(cam.plan.model, 60, step=0.04))
-    assert cam.dropped[Dropped.THINNED] == 60 - cam.scored
-    assert sum(score.dropped for score in outcomes.scores(cam)) in range(55 - cam.scored, 61 - cam.scored)
+    scores = outcomes.scores(cam)
+    assert_equal(scores, rows(cam.plan.model, shots(60, step=0.04)))
+    assert cam.dropped[Dropped.THINNED] == 60 - len(scores)
+    last = outcomes.all.index(next(o for o in reversed(outcomes.all) if o.score is not None))
+    assert sum(score.dropped for score in scores) == last + 1 - len(scores)
+
+
+def test_overloaded_stream_scores_as_a_replay_of_its_accepted_frames(start: Start) -> None:
+    scorer, outcomes = start()
+    cam = stream(model(), policy="latest", queue_limits=QueueLimits(latest=2))
+    frames = walk(150, step=0.05)
+    for frame in frames[:50]:  # before anybody takes them: the last two are left
+        cam.offer(frame)
+    scorer.attach(cam)
+    for frame in frames[50:]:
+        cam.offer(frame)
+    outcomes.wait(cam.frames_in - cam.dropped[Dropped.OVERLOAD])
+    accepted = [outcome.frame.number for outcome in outcomes.of(cam)]
+    assert accepted == sorted(accepted)
+    assert cam.dropped[Dropped.OVERLOAD] >= 48
+    decoded = shots(150, step=0.05)
+    assert_equal(outcomes.scores(cam), rows(cam.plan.model, [decoded[number] for number in accepted]))
+    assert cam.frames_in == cam.scored + sum(cam.dropped.values()) == 150
+
+
+def test_hole_that_the_service_made_itself_is_not_blamed_on_the_source(start: Start) -> None:
+    scorer, outcomes = start()
+    cam = stream(model(), policy="latest", queue_limits=QueueLimits(latest=1))
+    frames = walk(40)
+    scorer.attach(cam)
+    feed(cam, frames[:1])
+    outcomes.wait(1)
+    scorer.detach(cam)
+    scorer.attach(cam)
+    cam.engine = None
+    for frame in frames[1:]:
+        cam.offer(frame)
+    cam.engine = scorer
+    scorer.wake(cam)
+    outcomes.wait(2)
+    first, second = outcomes.scores(cam)
+    assert first.reason == "start"
+    assert (second.reason, second.dropped) == (OVERLOADED, 38)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"junk" * 100, id="junk"),
+        pytest.param(walk(1)[0].data[:200], id="cut short"),  # type: ignore[index]
+        pytest.param(jpeg(detectors.pictures(1, height=64, width=64)[0]), id="another aspect"),
+    ],
+)
+def test_bad_frame_fails_only_itself(start: Start, broken: bytes) -> None:
+    scorer, outcomes = start()
+    cam, neighbour = stream(model(), "cam"), stream(model(), "neighbour")
+    frames = walk(20)
+    frames[9] = replace(frames[9], data=broken)
+    for one in (cam, neighbour):
+        scorer.attach(one)
+    feed(cam, frames)
+    feed(neighbour, walk(20))
+    outcomes.wait(40)
+    good = [shot for number, shot in enumerate(shots(20)) if number != 9]
+    assert_equal(outcomes.scores(cam), rows(cam.plan.model, good))
+    assert_equal(outcomes.scores(neighbour), rows(cam.plan.model, shots(20)))
+    (bad,) = [outcome for outcome in outcomes.of(cam) if outcome.dropped is not None]
+    assert (bad.frame.number, bad.dropped, bad.score) == (9, Dropped.BAD, None)
+    assert bad.detail
+
+
+@pytest.mark.parametrize(
+    ("pts", "captured"), [(float("nan"), 0.0), (float("inf"), 0.0), (1.0, -1.0), (1.0, 1e15), (1.0, float("nan"))]
+)
+def test_times_that_cannot_be_are_refused(start: Start, pts: float, captured: float) -> None:
+    scorer, outcomes = start()
+    cam = stream(model())
+    scorer.attach(cam)
+    feed(cam, [IncomingFrame(0, pts, captured, walk(1)[0].data)])
+    (outcome,) = outcomes.wait(1)
+    assert outcome.dropped is Dropped.BAD and "time" in outcome.detail
+
+
+def test_slow_source_is_told_why_it_has_no_scores(start: Start) -> None:
+    scorer, outcomes = start()
+    cam = stream(model())
+    scorer.attach(cam)
+    feed(cam, walk(8, step=0.5))
+    outcomes.wait(8)
+    last = outcomes.scores(cam)[-1]
+    assert (last.raw, last.score, last.state) == (None, None, State.WARMING)
+    assert last.reason.startswith("source slower than half the model's frame rate: its frames come at 2 a second")
+    assert cam.dropped[Dropped.TOO_SLOW] > 0
+    assert [score.dropped for score in outcomes.scores(cam)] == [0] * 8
+    assert cam.frames_in == cam.scored + sum(cam.dropped.values())
+
+
+def test_after_a_hole_the_last_score_is_carried_until_a_window_is_full(start: Start) -> None:
+    scorer, outcomes = start()
+    cam = stream(model())
+    scorer.attach(cam)
+    frames = walk(20)
+    late = [replace(frame, pts=frame.pts + (5.0 if frame.number >= 10 else 0.0)) for frame in frames]
+    feed(cam, late)
+    outcomes.wait(20)
+    scores = outcomes.scores(cam)
+    decoded = [(pts + (5.0 if number >= 10 else 0.0), image) for number, (pts, image) in enumerate(shots(20))]
+    expected = rows(cam.plan.model, decoded)
+    assert_equal(scores, expected)
+    assert [score.reason for score in scores[10:15]] == ["gap"] + [FILLING] * 4
+    assert [score.score for score in scores[10:15]] == [pytest.approx(row.score) for row in expected[10:15]]
+    assert {score.state for score in scores[10:15]} == {State.WARMING}
+
+
+def test_rate_cap_is_that_of_a_source_with_fewer_frames(start: Start) -> None:
+    scorer, outcomes = start()
+    cam = stream(model(), max_rate=5.0)
+    scorer.attach(cam)
+    feed(cam, walk(40))
+    outcomes.wait(40)
+    assert_equal(outcomes.scores(cam), rows(cam.plan.model, shots(40)[::2]))
+    assert cam.dropped[Dropped.RATE] == 20
+
+
+def test_threshold_and_smoothing_of_a_stream_are_its_own(start: Start) -> None:
+    scorer, outcomes = start()
+    door = model()
+    cam, other = stream(door, "cam", threshold=1.0, smoothing=1.0), stream(door, "other")
+    for one in (cam, other):
+        scorer.attach(one)
+        feed(one, walk(24))
+    outcomes.wait(48)
+    assert_equal(outcomes.scores(other), rows(door, shots(24)))
+    door.detector.theta.fill_(1.0)
+    assert_equal(outcomes.scores(cam), rows(door, shots(24), smoothing=1.0))
+    assert {score.threshold for score in outcomes.scores(cam)} == {1.0}
+
+
+def settled(cam: Stream, scorer: object, outcomes: object) -> None:
+    """Until a change of the stream is in force."""
+    scorer.run(lambda: None).result(60)  # type: ignore[attr-defined]
+
+
+def test_threshold_changes_while_the_stream_runs(start: Start) -> None:
+    scorer, outcomes = start()
+    cam = stream(model())
+    scorer.attach(cam)
+    feed(cam, walk(12)[:8])
+    outcomes.wait(8)
+    cam.update(StreamOptions(threshold=3.0, policy="every"), cam.plan.model)
+    settled(cam, scorer, outcomes)
+    feed(cam, walk(12)[8:])
+    outcomes.wait(12)
+    expected = rows(cam.plan.model, shots(12))
+    for score, row in list(zip(outcomes.scores(cam), expected, strict=True))[8:]:
+        assert row.raw is not None
+        assert score.threshold == 3.0
+        assert score.raw == pytest.approx(row.raw, abs=1e-5)
+        assert score.score == pytest.approx(row.raw / (row.raw + 3.0), abs=1e-5)
+
+
+def test_mask_leaves_out_what_moves_outside_it(start: Start) -> None:
+    scorer, outcomes = start()
+    door = model()
+    cam, whole = stream(door, "cam", mask=(LEFT,)), stream(door, "whole")
+    for one in (cam, whole):
+        scorer.attach(one)
+        feed(one, walk(12))
+    outcomes.wait(24)
+    assert_equal(outcomes.scores(whole), rows(door, shots(12)))
+    for outcome in outcomes.of(cam):
+        if outcome.heat is not None:
+            assert not outcome.heat[:, outcome.heat.shape[1] // 2 + 1 :].any()
+
+
+def test_mask_changes_while_the_stream_runs(start: Start) -> None:
+    scorer, outcomes = start()
+    cam = stream(model(), mask=(LEFT,))
+    scorer.attach(cam)
+    feed(cam, walk(16)[:8])
+    outcomes.wait(8)
+    cam.update(StreamOptions(policy="every"), cam.plan.model)
+    settled(cam, scorer, outcomes)
+    feed(cam, walk(16)[8:])
+    outcomes.wait(16)
+    after = [score for score in outcomes.scores(cam) if score.frame >= 8]
+    expected = [row for row in rows(cam.plan.model, shots(16)) if row.frame >= 8]
+    assert [score.raw for score in after] == [pytest.approx(row.raw, rel=1e-5, abs=1e-5) for row in expected]
+
+
+def test_new_model_begins_with_an_empty_window_and_the_seq_goes_on(start: Start) -> None:
+    scorer, outcomes = start()
+    door = model()
+    yard = sibling(door, seed=3)
+    cam = stream(door)
+    scorer.attach(cam)
+    feed(cam, walk(20)[:10])
+    outcomes.wait(10)
+    cam.update(cam.record.options, yard)
+    settled(cam, scorer, outcomes)
+    assert scorer.slots == 0
+    feed(cam, walk(20)[10:])
+    outcomes.wait(20)
+    scores = outcomes.scores(cam)
+    assert_equal(scores[:10], rows(door, shots(20)[:10]))
+    assert_equal(scores[10:], rows(yard, shots(20)[10:]))
+    assert [score.seq for score in scores] == list(range(1, 21))
+    assert scorer.slots == 1
+
+
+def test_latest_frame_is_kept_with_its_score_and_heat(start: Start) -> None:
+    scorer, outcomes = start()
+    cam = stream(model())
+    scorer.attach(cam)
+    frames = walk(8)
+    feed(cam, frames)
+    outcomes.wait(8)
+    latest = cam.latest
+    assert latest is not None and latest.heat is not None
+    assert latest.frame is frames[-1]
+    assert latest.score == outcomes.scores(cam)[-1]
+    assert latest.heat.shape == cam.plan.model.detector.encoder.cells.shape
+
+
+@pytest.mark.parametrize(
+    "clip",
+    [
+        pytest.param(detectors.clip(30), id="whole"),
+        pytest.param(detectors.clip(3), id="shorter than a window"),
+        pytest.param(detectors.clip(40, step=0.03), id="thinned"),
+        pytest.param(detectors.clip(12, step=0.4), id="too slow"),
+    ],
+)
+def test_clips_on_the_engine_have_the_command_lines_rows(start: Start, clip: detectors.MemoryClip) -> None:
+    scorer, outcomes = start()
+    door = model()
+    cam = stream(door)
+    scorer.attach(cam)
+    feed(cam, walk(12, seed=1))
+    live = [scored.row for scored in ClipScorer(door.detector, frames=EngineFrames(scorer, door)).score(clip)]
+    expected = [scored.row for scored in ClipScorer(door.detector).score(clip)]
+    for row, other in zip(live, expected, strict=True):
+        assert replace(row, raw=None, score=None, smoothed=None) == replace(other, raw=None, score=None, smoothed=None)
+        for name in ("raw", "score", "smoothed"):
+            assert getattr(row, name) == pytest.approx(getattr(other, name), rel=1e-5, abs=1e-5)
+    outcomes.wait(12)
+    assert_equal(outcomes.scores(cam), rows(door, shots(12, seed=1)))
+    scorer.run(lambda: None).result(60)
+    assert scorer.slots == 1

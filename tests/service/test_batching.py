@@ -1,0 +1,374 @@
+"""Every stream gets its turn, in order, and what need not be decoded is not."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.frames import Prepared
+from model.sampler import Sampler
+from service.batching import Batcher, BatchLimits
+from service.lanes import Slot
+from service.models import Model
+from service.plan import make_plan
+from service.queues import QueueLimits
+from service.records import Dropped, IncomingFrame, StreamOptions
+from service.seats import ClipSeat
+from service.stream import Stream
+from service.tickets import ClipCall, ClipTicket, StreamTicket
+from tests.model import detectors
+from tests.service.live import model, png, sibling, stream
+
+PICTURE = png(detectors.pictures(1)[0])
+PREPARED = Prepared(np.zeros((64, 96), np.uint8), 0.0)
+DOOR = model()
+
+
+class Engine:
+    """Tells a batcher of frames."""
+
+    def __init__(self, batcher: Batcher) -> None:
+        self._batcher = batcher
+
+    def wake(self, stream: Stream) -> None:
+        self._batcher.wake(stream)
+
+    def change(self, stream: Stream) -> None:
+        pass
+
+
+class World:
+    """A batcher with streams of its own."""
+
+    def __init__(self, size: int = 8, latest_ahead: int = 2) -> None:
+        self.batcher = Batcher(BatchLimits(size, latest_ahead))
+        self.size = size
+
+    def stream(self, name: str = "cam", of: Model = DOOR, **settings: object) -> Stream:
+        one = stream(of, name, queue_limits=QueueLimits(latest=100, every=100), **settings)
+        one.engine = Engine(self.batcher)
+        self.batcher.seat(one)
+        return one
+
+    def pull(self) -> list[StreamTicket]:
+        """Everything that can be pulled now."""
+        pulled = []
+        while (ticket := self.batcher.pull(wait=False)) is not None:
+            pulled.append(ticket)
+        return pulled
+
+    def decode(self) -> list[StreamTicket]:
+        pulled = self.pull()
+        for ticket in pulled:
+            self.batcher.decoded(ticket, PREPARED)
+        return pulled
+
+    def take(self) -> list[StreamTicket | ClipTicket]:
+        return self.batcher.take(size=self.size, timeout=0.0, patience=0.0)
+
+
+def offer(one: Stream, count: int, *, first: int = 0, step: float = 0.1, data: bytes = PICTURE) -> None:
+    for number in range(first, first + count):
+        assert one.offer(IncomingFrame(number, number * step, 1.7e9, data))
+
+
+def names(tickets: Sequence[StreamTicket | ClipTicket]) -> list[str]:
+    return [f"{t.stream.id}{t.frame.number}" if isinstance(t, StreamTicket) else "clip" for t in tickets]
+
+
+def clip(world: World, count: int) -> ClipSeat:
+    seat = ClipSeat(Slot(DOOR))
+    call = ClipCall(count)
+    assert world.batcher.put(seat, [ClipTicket(seat.slot, PREPARED.image, False, call) for _ in range(count)])
+    return seat
+
+
+def test_streams_take_turns() -> None:
+    world = World(size=6)
+    for name in "abc":
+        offer(world.stream(name), 4)
+    assert names(world.decode()) == ["a0", "b0", "c0", "a1", "b1", "c1"]
+    assert names(world.take()) == ["a0", "b0", "c0", "a1", "b1", "c1"]
+
+
+def test_stream_with_a_backlog_does_not_hold_up_others() -> None:
+    world = World(size=4)
+    busy, calm = world.stream("busy"), world.stream("calm")
+    offer(busy, 50)
+    world.decode()
+    offer(calm, 1)
+    world.take()
+    assert names(world.decode())[0] == "calm0"
+
+
+def test_decoding_goes_one_batch_ahead_and_no_further() -> None:
+    world = World(size=4)
+    offer(world.stream("a"), 50)
+    assert len(world.decode()) == 4
+    assert world.decode() == []
+    assert len(world.take()) == 4
+    assert len(world.decode()) == 4
+
+
+def test_decoded_frames_of_a_latest_stream_are_few() -> None:
+    world = World()
+    one = world.stream("a", policy="latest")
+    offer(one, 50)
+    assert names(world.decode()) == ["a0", "a1"]
+
+
+def test_batch_holds_more_frames_of_a_stream_only_where_few_are_ready() -> None:
+    world = World(size=4)
+    streams = [world.stream(name) for name in "abcd"]
+    for one in streams:
+        offer(one, 2)
+    world.decode()
+    assert names(world.take()) == ["a0", "b0", "c0", "d0"]
+    for one in streams[1:]:
+        world.batcher.unseat(one)
+    offer(streams[0], 3, first=2)
+    world.decode()
+    assert names(world.take()) == ["a1", "a2", "a3", "a4"]
+
+
+def test_streams_come_before_clips_of_which_one_frame_goes_on_even_so() -> None:
+    world = World(size=4)
+    clip(world, 8)
+    for name in "abcdef":
+        offer(world.stream(name), 1)
+    world.decode()
+    assert names(world.take()) == ["a0", "b0", "c0", "clip"]
+    world.decode()
+    assert names(world.take()) == ["d0", "e0", "f0", "clip"]
+    assert names(world.take()) == ["clip"] * 4
+
+
+def test_clips_share_what_is_left() -> None:
+    world = World(size=4)
+    first, second = clip(world, 4), clip(world, 4)
+    taken = world.take()
+    assert [ticket.slot for ticket in taken] == [first.slot, second.slot] * 2
+
+
+def test_removed_clip_leaves_nothing() -> None:
+    world = World()
+    world.batcher.remove(clip(world, 8))
+    assert world.take() == []
+    assert world.batcher.idle
+
+
+def test_thinned_frames_are_not_decoded_and_keep_their_place() -> None:
+    world = World()
+    offer(world.stream("a"), 5, step=0.05)
+    assert names(world.decode()) == ["a0", "a2", "a4"]
+    batch = world.take()
+    assert names(batch) == ["a0", "a1", "a2", "a3", "a4"]
+    assert [ticket.taken for ticket in batch] == [True, False, True, False, True]
+
+
+def test_frames_that_need_no_scoring_wait_for_the_one_before_them() -> None:
+    world = World()
+    offer(world.stream("a"), 2, step=0.05)
+    (first,) = world.pull()
+    assert world.take() == []
+    world.batcher.decoded(first, PREPARED)
+    assert names(world.take()) == ["a0", "a1"]
+
+
+def test_bad_header_is_refused_without_decoding() -> None:
+    world = World()
+    one = world.stream("a")
+    offer(one, 1, data=b"junk")
+    assert world.pull() == []
+    (ticket,) = world.take()
+    assert isinstance(ticket, StreamTicket)
+    assert ticket.refused == (Dropped.BAD, "neither JPEG nor PNG")
+
+
+def test_frame_that_cannot_be_decoded_is_as_if_it_had_never_come() -> None:
+    world = World()
+    offer(world.stream("a"), 4, step=0.05)
+    first, third = world.pull()
+    world.batcher.decoded(third, PREPARED)
+    world.batcher.refused(first, Dropped.BAD, "damaged")
+    assert names(world.decode()) == ["a1", "a3"]
+    batch = world.take()
+    assert names(batch) == ["a0", "a1", "a2", "a3"]
+    assert [ticket.taken for ticket in batch] == [False, True, False, True]
+    assert [ticket.restart for ticket in batch] == [False, True, False, False]
+
+
+STEPS = st.lists(st.sampled_from([0.04, 0.05, 0.1, 0.15, 0.5]), min_size=1, max_size=25)
+
+
+@given(steps=STEPS, seed=st.integers(0, 10**6))
+@settings(max_examples=60, deadline=None)
+def test_taken_frames_are_those_of_a_replay_of_the_accepted_ones(steps: list[float], seed: int) -> None:
+    chance = random.Random(seed)
+    world = World(size=4)
+    one = world.stream("a")
+    stamps = [sum(steps[:n]) for n in range(len(steps))]
+    bad = {n for n in range(len(stamps)) if chance.random() < 0.3}
+    for number, pts in enumerate(stamps):
+        one.offer(IncomingFrame(number, pts, 1.7e9, PICTURE))
+    taken: list[tuple[int, bool]] = []
+    seen: list[int] = []
+    refused: set[int] = set()
+    decoding: list[StreamTicket] = []
+    while len(seen) < len(stamps):
+        decoding += world.pull()
+        if decoding:
+            ticket = decoding.pop(chance.randrange(len(decoding)))
+            if ticket.frame.number in bad:
+                world.batcher.refused(ticket, Dropped.BAD, "damaged")
+            else:
+                world.batcher.decoded(ticket, PREPARED)
+        for done in world.take():
+            assert isinstance(done, StreamTicket)
+            seen.append(done.frame.number)
+            if done.taken:
+                taken.append((done.frame.number, done.restart))
+            if done.refused:
+                refused.add(done.frame.number)
+    sampler = Sampler(DOOR.detector.config.frame_interval)
+    expected = []
+    for number, pts in enumerate(stamps):
+        if number not in refused:
+            decision = sampler.offer(pts, (64, 96))
+            if decision.take:
+                expected.append((number, decision.restart))
+    assert seen == list(range(len(stamps)))
+    assert taken == expected
+    assert refused <= bad and not bad & {number for number, _ in taken}
+    assert world.batcher.idle
+
+
+def test_take_waits_for_a_frame() -> None:
+    world = World()
+    one = world.stream("a")
+
+    def later() -> None:
+        time.sleep(0.05)
+        offer(one, 1)
+        world.decode()
+
+    thread = threading.Thread(target=later)
+    thread.start()
+    assert names(world.batcher.take(size=8, timeout=30.0, patience=0.0)) == ["a0"]
+    thread.join()
+
+
+def test_busy_engine_waits_for_frames_that_are_being_decoded_and_no_longer() -> None:
+    world = World()
+    for name in "ab":
+        offer(world.stream(name), 1)
+    first, second = world.pull()
+    world.batcher.decoded(first, PREPARED)
+    thread = threading.Timer(0.05, world.batcher.decoded, (second, PREPARED))
+    thread.start()
+    assert names(world.batcher.take(size=8, timeout=0.0, patience=30.0)) == ["a0", "b0"]
+    thread.join()
+
+
+def test_idle_engine_does_not_wait() -> None:
+    world = World()
+    for name in "ab":
+        offer(world.stream(name), 1)
+    world.batcher.decoded(world.pull()[0], PREPARED)
+    assert names(world.batcher.take(size=8, timeout=30.0, patience=0.0)) == ["a0"]
+
+
+@pytest.mark.parametrize("end", ["nudge", "close"])
+def test_waiting_ends(end: str) -> None:
+    world = World()
+    threading.Timer(0.05, getattr(world.batcher, end)).start()
+    assert world.batcher.take(size=8, timeout=30.0, patience=0.0) == []
+
+
+def test_closing_ends_the_decoders_and_gives_back_the_clips_frames() -> None:
+    world = World()
+    clip(world, 3)
+    assert len(world.batcher.close()) == 3
+    assert world.batcher.pull() is None
+    assert not world.batcher.put(ClipSeat(Slot(DOOR)), [])
+
+
+def test_unseated_stream_leaves_nothing() -> None:
+    world = World(size=4)
+    gone, other = world.stream("gone"), world.stream("other")
+    offer(gone, 20)
+    pulled = world.pull()
+    world.batcher.decoded(pulled[0], PREPARED)
+    (run,) = world.batcher.unseat(gone)
+    assert run is pulled[0].run
+    world.batcher.decoded(pulled[1], PREPARED)
+    world.batcher.refused(pulled[2], Dropped.BAD, "damaged")
+    assert world.take() == []
+    offer(other, 4)
+    assert names(world.decode()) == ["other0", "other1", "other2", "other3"]
+    assert len(world.take()) == 4
+    world.batcher.decoded(pulled[3], PREPARED)
+    assert world.batcher.idle and len(world.batcher) == 1
+    assert world.batcher.unseat(gone) == []
+
+
+def test_stream_is_seated_once() -> None:
+    world = World()
+    one = world.stream("a")
+    with pytest.raises(ValueError, match="attached already"):
+        world.batcher.seat(one)
+
+
+def test_source_that_is_held_back_is_told_of_room() -> None:
+    world = World()
+    one = world.stream("a")
+    told: list[int] = []
+    one.on_room = told.append
+    offer(one, 3)
+    world.pull()
+    assert told and told[-1] == one.credit
+
+
+def test_source_that_cannot_be_told_does_no_harm(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    one = world.stream("a")
+    one.on_room = lambda credit: 1 / 0
+    offer(one, 3)
+    assert len(world.decode()) == 3
+    assert "could not be told" in caplog.text
+
+
+def test_new_model_counts_for_frames_that_are_not_decided_about_yet() -> None:
+    world = World(size=2)
+    one = world.stream("a")
+    offer(one, 4)
+    world.decode()
+    yard = sibling(DOOR, seed=1)
+    assert world.batcher.change(one, make_plan(yard, StreamOptions())) is None
+    assert world.batcher.idle_runs([one]) == []
+    assert [ticket.slot.model for ticket in world.take()] == [DOOR, DOOR]
+    (old,) = world.batcher.idle_runs([one])
+    assert old.plan.model is DOOR
+    world.decode()
+    batch = world.take()
+    assert [ticket.slot.model for ticket in batch] == [yard, yard]
+    assert [ticket.restart for ticket in batch] == [True, False]
+
+
+def test_other_options_leave_the_window_as_it_is() -> None:
+    world = World()
+    one = world.stream("a")
+    offer(one, 2)
+    world.decode()
+    run = world.batcher.change(one, make_plan(DOOR, StreamOptions(threshold=0.7)))
+    assert run is not None and run.chain.theta == 0.7
+    offer(one, 2, first=2)
+    world.decode()
+    assert [ticket.restart for ticket in world.take()] == [True, False, False, False]
