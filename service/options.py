@@ -129,7 +129,7 @@ SmoothingSeconds = Annotated[
     typer.Option(
         metavar="S",
         callback=_not_negative,
-        help="Seconds of the rolling mean over the scores; if not given, 0.5.",
+        help="Seconds of the rolling mean over the scores; if not given, 0.8.",
         show_default=False,
     ),
 ]

@@ -47,11 +47,16 @@ def calibrate(
         config: its smoothing and minimum duration are what alarms go through.
         alarms_per_hour: false alarms an hour that are acceptable.
         precision: the number format the scores were computed in.
+
+    Raises:
+        ValueError: there are no scores.
     """
     stretches = [stretch for stretch in stretches if len(stretch.raw)]
+    if not stretches:
+        raise ValueError("no scores of held-out footage to calibrate with")
     hours = float(sum(s.times[-1] - s.times[0] + config.frame_interval for s in stretches)) / 3600
     levels = [rolling_offline(s.raw, s.times, config.smoothing) for s in stretches]
-    top = max((float(level.max()) for level in levels), default=0.0)
+    top = max(float(level.max()) for level in levels)
     if top <= 0:  # nothing ever moved
         theta, extrapolated = 1.0, True
     else:
@@ -61,13 +66,12 @@ def calibrate(
             theta = max(theta, _carried(stretches, levels, hours, alarms_per_hour))
     theta = float(np.float32(theta))
     alarms = _alarms(stretches, config, theta)
-    upper = poisson_bounds(alarms)[1] / hours if hours else math.inf
     return Calibration(
         theta=theta,
         alarms_per_hour=alarms_per_hour,
         minutes=60 * hours,
         alarms=alarms,
-        upper_bound=upper if math.isfinite(upper) else 0.0,
+        upper_bound=poisson_bounds(alarms)[1] / hours,
         extrapolated=extrapolated,
         precision=precision,
     )

@@ -23,9 +23,10 @@ from training.demo_folder import FOOTAGE, Drawn, prepare
 from training.evaluate import Evaluation, evaluate
 from training.metrics import Metrics, format_table
 from training.performers import Anomaly
-from training.plots import TimelineRecorder, plot_timeline
+from training.plots import plot_timeline
 from training.report import TrainReport
 from training.scene import DemoFootage, Street, write_footage
+from training.timeline import TimelineRecorder
 from training.train import TrainSettings, train
 
 

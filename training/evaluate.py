@@ -32,7 +32,8 @@ from training.metrics import (
     frame_values,
     macro_auc,
 )
-from training.plots import ClipTimeline, plot_evaluation
+from training.plots import plot_evaluation
+from training.timeline import ClipTimeline
 
 OFFLINE = Offline(align="centre", smooth=Smoothing("gaussian", 1.0))
 """The offline column: centred windows, Gaussian over a second."""

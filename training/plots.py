@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -16,10 +16,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import ConnectionPatch, Patch
 from numpy.typing import NDArray
 
-from model.states import State
-from model.tables import Row
 from training.events import runs
 from training.metrics import Curves
+from training.timeline import PEAKS, TIMELINES, ClipTimeline, Peak
 
 # Okabe and Ito's colours, told apart by colour-blind readers.
 BLUE, SKY, GREEN, ORANGE, VERMILLION = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00"
@@ -27,174 +26,7 @@ GREY, INK = "#999999", "#333333"
 
 WIDTH = 12.0  # inches, all figures of timelines
 DPI = 100
-TIMELINES = 12  # clips of a score plot
 EVALUATED = 40  # clips of an evaluation plot
-PEAKS = 4  # thumbnails a clip
-THUMBNAIL = 320  # pixels, the longer side
-
-_BIN = np.dtype(
-    [("start", "f8"), ("score", "f8"), ("smoothed", "f8"), ("anomalous", "?"), ("warming", "?"), ("labelled", "?")]
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Peak:
-    """The frame of the highest value in a stretch of a clip.
-
-    Attributes:
-        frame: frame number.
-        time: seconds.
-        value: `smoothed`, or `score` while there is none.
-        warming: there was no `smoothed`; ranks below every frame that has one.
-        image: uint8, H×W or H×W×3 RGB, at most `THUMBNAIL` pixels a side; None if none was given.
-        heat: float32 (h, w), >= 0; None if none was given.
-    """
-
-    frame: int
-    time: float
-    value: float
-    warming: bool
-    image: NDArray[np.uint8] | None
-    heat: NDArray[np.float32] | None
-
-
-class ClipTimeline:
-    """The scores of one clip of any length, in bounded memory: the highest of each of up to 2×`points` stretches.
-
-    Stretches are merged in pairs, keeping the higher value, whenever they run out. Pictures are kept likewise, of the
-    highest frame of each of at most 48 stretches.
-    """
-
-    _STRETCHES = 48
-
-    def __init__(self, clip: str, *, points: int = 1000, labelled: bool = False) -> None:
-        self.clip = clip
-        self.frames = 0
-        self.last = 0.0
-        self.has_labels = labelled
-        self._bins = np.zeros(2 * points, dtype=_BIN)
-        self._stride = 1
-        self._peaks: list[Peak] = []
-        self._peak_stride = 1
-
-    @classmethod
-    def from_rows(cls, clip: str, rows: Sequence[Row], labels: NDArray[np.bool_] | None = None) -> ClipTimeline:
-        """From the rows of a clip, in order, and their labels, bool (N,), where there are any."""
-        timeline = cls(clip, labelled=labels is not None)
-        for index, row in enumerate(rows):
-            timeline.add(row, abnormal=labels is not None and bool(labels[index]))
-        return timeline
-
-    def add(
-        self,
-        row: Row,
-        *,
-        abnormal: bool = False,
-        image: NDArray[np.uint8] | None = None,
-        heat: NDArray[np.float32] | None = None,
-    ) -> None:
-        """Takes the next frame.
-
-        Args:
-            row: its scores.
-            abnormal: its label.
-            image: its picture, uint8 H×W or H×W×3 BGR; copied only where it is a peak so far.
-            heat: its heat map, float32 (h, w), >= 0.
-        """
-        if self.frames == len(self._bins) * self._stride:
-            self._merge()
-        index, fresh = divmod(self.frames, self._stride)
-        entry = self._bins[index]
-        if fresh == 0:
-            entry["start"], entry["score"], entry["smoothed"] = row.time, np.nan, np.nan
-        entry["score"] = np.fmax(entry["score"], np.nan if row.score is None else row.score)
-        entry["smoothed"] = np.fmax(entry["smoothed"], np.nan if row.smoothed is None else row.smoothed)
-        entry["anomalous"] |= row.state is State.ANOMALOUS
-        entry["warming"] |= row.state is State.WARMING
-        entry["labelled"] |= abnormal
-        self._add_peak(row, image, heat)
-        self.frames += 1
-        self.last = row.time
-
-    def _merge(self) -> None:
-        pairs = self._bins.reshape(-1, 2)
-        half = len(pairs)
-        merged = pairs[:, 0].copy()
-        for name in ("score", "smoothed"):
-            merged[name] = np.fmax(pairs[name][:, 0], pairs[name][:, 1])
-        for name in ("anomalous", "warming", "labelled"):
-            merged[name] = pairs[name].any(axis=1)
-        self._bins[:half] = merged
-        self._bins[half:] = np.zeros((), dtype=_BIN)
-        self._stride *= 2
-
-    def _add_peak(self, row: Row, image: NDArray[np.uint8] | None, heat: NDArray[np.float32] | None) -> None:
-        value = row.score if row.smoothed is None else row.smoothed
-        peak = Peak(row.frame, row.time, -1.0 if value is None else value, row.smoothed is None, None, None)
-        if self.frames == self._STRETCHES * self._peak_stride:
-            self._peaks = [max(pair, key=_rank) for pair in zip(self._peaks[::2], self._peaks[1::2], strict=True)]
-            self._peak_stride *= 2
-        fresh = self.frames % self._peak_stride == 0
-        if not fresh and _rank(peak) <= _rank(self._peaks[-1]):
-            return
-        if image is not None:
-            peak = replace(peak, image=_thumbnail(image), heat=None if heat is None else heat.copy())
-        if fresh:
-            self._peaks.append(peak)
-        else:
-            self._peaks[-1] = peak
-
-    @property
-    def highest(self) -> float:
-        """The highest value of the clip; -1 without any score."""
-        return max(self._peaks, key=_rank).value if self._peaks else -1.0
-
-    def points(self) -> tuple[NDArray[np.void], NDArray[np.float64]]:
-        """(stretches, their ends in seconds): a structured array of start, score, smoothed, anomalous, ..."""
-        bins = self._bins[: -(-self.frames // self._stride)]
-        starts = bins["start"]
-        step = float(np.median(np.diff(starts))) if len(starts) > 1 else 0.1
-        last = max(self.last, float(starts[-1])) + step / self._stride if len(starts) else 0.0
-        return bins, np.append(starts[1:], last)
-
-    def peaks(self, most: int = PEAKS) -> list[Peak]:
-        """The highest separate peaks that have a picture, in time order: local maxima, 1/12 of the clip apart."""
-        if not self._peaks:
-            return []
-        apart = (self._peaks[-1].time - self._peaks[0].time) / 12
-        lowest = (False, -1.0)
-        ranks = [lowest, *map(_rank, self._peaks), lowest]
-        maxima = [p for i, p in enumerate(self._peaks) if ranks[i] < ranks[i + 1] >= ranks[i + 2]]
-        settled = any(not peak.warming for peak in maxima)
-        chosen: list[Peak] = []
-        for peak in sorted(maxima, key=_rank, reverse=True):
-            if peak.image is None or peak.value < 0 or (settled and peak.warming):
-                continue
-            if len(chosen) < most and all(abs(peak.time - other.time) >= apart for other in chosen):
-                chosen.append(peak)
-        return sorted(chosen, key=lambda peak: peak.time)
-
-
-class TimelineRecorder:
-    """Gathers what `plot_timeline` draws while frames are scored, clip after clip, keeping only the highest clips.
-
-    Args:
-        clips: how many clips to keep.
-    """
-
-    def __init__(self, clips: int = TIMELINES) -> None:
-        self.timelines: list[ClipTimeline] = []
-        self.left_out = 0
-        self._clips = clips
-
-    def add(self, row: Row, *, image: NDArray[np.uint8] | None = None, heat: NDArray[np.float32] | None = None) -> None:
-        """Takes the next frame, as `ClipTimeline.add`; a new clip begins where the clip's name changes."""
-        if not self.timelines or self.timelines[-1].clip != row.clip:
-            if len(self.timelines) > self._clips:  # one more than wanted: the last one was not yet known in full
-                self.timelines.remove(min(self.timelines, key=lambda timeline: timeline.highest))
-                self.left_out += 1
-            self.timelines.append(ClipTimeline(row.clip))
-        self.timelines[-1].add(row, image=image, heat=heat)
 
 
 def plot_timeline(
@@ -214,6 +46,8 @@ def plot_timeline(
     left_out += len(timelines) - len(shown)
     left, right, top, gap, strip, plot, below = 0.75, 0.2, 0.55, 0.45, 1.5, 1.5, 0.55
     peaks = [timeline.peaks() for timeline in shown]
+    heats = [float(peak.heat.max()) for found in peaks for peak in found if peak.heat is not None]
+    strongest = max(heats, default=0.0)  # of all clips: a quiet clip shows little heat
     height = top + sum(gap + (strip if found else 0) + plot + below for found in peaks) + (0.2 if left_out else 0)
     figure = _figure(WIDTH, height)
     _legend(figure, threshold, labelled=any(timeline.has_labels for timeline in shown))
@@ -224,7 +58,8 @@ def plot_timeline(
         scale = _draw_timeline(axes, timeline, threshold)
         heading = (y + plot + (strip if found else 0) + 0.12) / height
         figure.text(left / WIDTH, heading, _name(timeline), fontsize=11, fontweight="bold", parse_math=False)
-        _draw_peaks(figure, axes, found, scale, (left, y + plot + 0.17, WIDTH - left - right, strip - 0.4))
+        box = (left, y + plot + 0.17, WIDTH - left - right, strip - 0.4)
+        _draw_peaks(figure, axes, found, scale, box, strongest)
         y -= below
     if left_out:
         note = f"{left_out} more clips with lower scores are not shown"
@@ -353,9 +188,17 @@ def _draw_timeline(axes: Axes, timeline: ClipTimeline, threshold: float, *, labe
 
 
 def _draw_peaks(
-    figure: Figure, axes: Axes, peaks: Sequence[Peak], scale: float, box: tuple[float, float, float, float]
+    figure: Figure,
+    axes: Axes,
+    peaks: Sequence[Peak],
+    scale: float,
+    box: tuple[float, float, float, float],
+    strongest: float,
 ) -> None:
-    """Thumbnails in a box (left, bottom, width, height, inches) above the axes, each as near its peak as they fit."""
+    """Thumbnails in a box (left, bottom, width, height, inches) above the axes, each as near its peak as they fit.
+
+    `strongest` is the heat that covers a picture most.
+    """
     if not peaks:
         return
     left, bottom, width, height = box
@@ -373,7 +216,6 @@ def _draw_peaks(
     for i in reversed(range(len(centres))):
         edge = width - slot / 2 + gap / 2 if i == len(centres) - 1 else centres[i + 1] - slot
         centres[i] = min(centres[i], edge)
-    strongest = max((float(peak.heat.max()) for peak in peaks if peak.heat is not None), default=0.0)
     for (peak, image), centre, thumb_width in zip(pictures, centres, widths, strict=True):
         thumb_height = thumb_width * image.shape[0] / image.shape[1]
         x = left + centre - thumb_width / 2
@@ -462,13 +304,6 @@ def _overlay(image: NDArray[np.uint8], heat: NDArray[np.float32] | None, stronge
     return np.asarray(picture * (1 - cover) + colour * cover, dtype=np.float32)
 
 
-def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    shrink = min(1.0, THUMBNAIL / max(image.shape[:2]))
-    size = (max(1, round(image.shape[1] * shrink)), max(1, round(image.shape[0] * shrink)))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(small[..., ::-1] if small.ndim == 3 else small, dtype=np.uint8)
-
-
 def _name(timeline: ClipTimeline) -> str:
     name = timeline.clip if len(timeline.clip) <= 40 else f"…{timeline.clip[-39:]}"
     return f"clip {name}"
@@ -480,10 +315,6 @@ def _clock(seconds: float) -> str:
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(int(minutes), 60)
     return f"{hours}:{minutes:02d}:{int(rest):02d}" if hours else f"{minutes}:{rest:04.1f}"
-
-
-def _rank(peak: Peak) -> tuple[bool, float]:
-    return not peak.warming, peak.value
 
 
 def _figure(width: float, height: float) -> Figure:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -111,6 +110,6 @@ def survey(clips: Sequence[Clip], *, skip_bad: bool, progress: Progress) -> Surv
                     f"clip {other.name} is {columns}x{rows} from frame {number} on, clip {longest.name} is "
                     f"{width}x{height}: a model learns one camera; train one model for each"
                 )
-    interval = statistics.median(step for step, frames in steps for _ in range(max(1, frames // 100)))
+    interval = float(np.median(np.repeat([step for step, _ in steps], [frames for _, frames in steps])))
     reference = np.rint(total / max(1, count)).astype(np.uint8)
     return Survey(kept, surveys, bad, interval, longest.size, reference)

@@ -29,7 +29,8 @@ from service.commands.opening import Machine, check_outputs, make_folder, open_c
 from service.commands.summary import Summary, counted
 from service.faults import InputError
 from service.progress import Reporter
-from training.plots import TimelineRecorder, plot_timeline
+from training.plots import plot_timeline
+from training.timeline import TimelineRecorder
 
 Format: TypeAlias = Literal["csv", "jsonl", "pixelplay"]
 STDOUT = Path("-")

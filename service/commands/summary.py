@@ -65,8 +65,9 @@ class Summary:
         if self.skipped:
             lines.append(f"{self.skipped} frames or files that cannot be read were left out")
         if self.repeated:
+            repeat = "repeats" if self.repeated == 1 else "repeat"
             lines.append(
-                f"{counted(self.repeated, 'frame')} repeat the last score: the footage is faster than the model"
+                f"{counted(self.repeated, 'frame')} {repeat} the last score: the footage is faster than the model"
             )
         for reason, count in self.unscored.items():
             lines.append(f"{counted(count, 'frame')} without a score: {reason or 'no window was full'}")

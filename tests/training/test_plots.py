@@ -10,14 +10,8 @@ from numpy.typing import NDArray
 from model.states import State
 from model.tables import Row
 from training.metrics import curves, frame_values
-from training.plots import (
-    ClipTimeline,
-    LossPoint,
-    TimelineRecorder,
-    plot_evaluation,
-    plot_loss,
-    plot_timeline,
-)
+from training.plots import LossPoint, plot_evaluation, plot_loss, plot_timeline
+from training.timeline import ClipTimeline, TimelineRecorder
 
 
 def clip_rows(clip: str, smoothed: list[float | None], fps: float = 10.0) -> list[Row]:
