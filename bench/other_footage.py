@@ -12,10 +12,10 @@ from model.scoring import ClipScorer
 from model.states import State
 from service.progress import Reporter
 from training.demo import DemoPlan
+from training.drawing import write_footage
 from training.evaluate import evaluate
 from training.metrics import Metrics
 from training.report import TrainReport
-from training.scene import write_footage
 
 
 @dataclass(frozen=True, slots=True)

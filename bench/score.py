@@ -20,7 +20,8 @@ from model.device import choose_precision
 from model.footage import Footage, FootageError, open_footage
 from service.commands.opening import Machine
 from service.progress import Reporter
-from training.scene import Street, write_footage
+from training.drawing import write_footage
+from training.scene import Street
 from training.train import TrainSettings
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import merge
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -23,7 +22,7 @@ from training.backdrop import Backdrop, draw_backdrop
 from training.performers import LANES, Anomaly, Entrance, Shot, passers_by, stage
 from training.perspective import Camera, Floats
 
-__all__ = ["Anomaly", "DemoFootage", "SceneFrame", "Street", "write_footage"]
+__all__ = ["Anomaly", "SceneFrame", "Street"]
 
 SMALLEST = 2e-4
 """Share of the picture's pixels that an anomaly must cover to count as visible: 15 pixels of 240×320."""
@@ -192,98 +191,3 @@ class _Light:
         height, width = image.shape[:2]
         noise = self._sheet[row : row + height, column : column + width]
         return np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), np.uint8)
-
-
-@dataclass(frozen=True, slots=True)
-class DemoFootage:
-    """Where `write_footage` put things.
-
-    Attributes:
-        train: folder of normal clips, a folder each.
-        test: folder of test clips.
-        labels: npz, a uint8 array of 0 and 1 for each test clip, under the clip's name.
-        masks: folder of a folder each test clip, of PNGs (0 or 255) numbered like the frames.
-        anomalies: what happens in each test clip, None in the normal ones.
-    """
-
-    train: Path
-    test: Path
-    labels: Path
-    masks: Path
-    anomalies: dict[str, Anomaly | None]
-
-
-def write_footage(
-    folder: Path,
-    *,
-    street: Street,
-    train_clips: int,
-    train_seconds: float,
-    test_seconds: float,
-    seed: int,
-    progress: Callable[[int, int], None] | None = None,
-) -> DemoFootage:
-    """Writes normal clips to train on, and two test clips for each anomaly and two normal ones, with labels.
-
-    Frames are `train/<NN>/frame_<NNNNN>.jpg` (quality 92), masks `masks/<NN>/<NNNNN>.png`.
-
-    Args:
-        folder: made where missing.
-        street: the camera.
-        train_clips: how many normal clips.
-        train_seconds: length of each.
-        test_seconds: length of each test clip.
-        seed: of the clips; no two clips, of training or test, share people.
-        progress: called after each frame with the frames written and their total.
-
-    Raises:
-        FileExistsError: if `folder` holds footage already: frames of an older, longer clip would stay in it.
-    """
-    kinds = [None, *Anomaly] * 2
-    result = DemoFootage(
-        folder / "train",
-        folder / "test",
-        folder / "labels.npz",
-        folder / "masks",
-        {f"{number:02d}": kind for number, kind in enumerate(kinds, start=1)},
-    )
-    for path in (result.train, result.test, result.masks):
-        if path.exists():
-            raise FileExistsError(f"{path} exists: give another folder or remove it")
-    total = train_clips * round(train_seconds * street.fps) + len(kinds) * round(test_seconds * street.fps)
-    done = 0
-
-    def write(clip: Iterator[SceneFrame], frames: Path, masks: Path | None) -> NDArray[np.uint8]:
-        nonlocal done
-        labels = []
-        frames.mkdir(parents=True)
-        if masks is not None:
-            masks.mkdir(parents=True)
-        for number, frame in enumerate(clip):
-            _save(frames / f"frame_{number:05d}.jpg", frame.image, [cv2.IMWRITE_JPEG_QUALITY, 92])
-            if masks is not None:
-                _save(masks / f"{number:05d}.png", frame.mask.astype(np.uint8) * 255, [])
-            labels.append(frame.label)
-            done += 1
-            if progress is not None:
-                progress(done, total)
-        return np.array(labels, np.uint8)
-
-    for number in range(1, train_clips + 1):
-        clip = street.clip(train_seconds, seed=_clip_seed(seed, 0, number))
-        write(clip, result.train / f"{number:02d}", None)
-    labels = {}
-    for number, (name, kind) in enumerate(result.anomalies.items(), start=1):
-        clip = street.clip(test_seconds, seed=_clip_seed(seed, 1, number), anomaly=kind)
-        labels[name] = write(clip, result.test / name, result.masks / name)
-    np.savez(result.labels, allow_pickle=False, **labels)
-    return result
-
-
-def _clip_seed(seed: int, split: int, number: int) -> int:
-    return int(np.random.SeedSequence([seed, split, number]).generate_state(1)[0])
-
-
-def _save(path: Path, image: NDArray[np.uint8], options: list[int]) -> None:
-    if not cv2.imwrite(str(path), image, options):
-        raise OSError(f"could not write {path}")

@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from model.frames import luma, noise_sigma
-from training.scene import SMALLEST, Anomaly, SceneFrame, Street, write_footage
+from training.drawing import write_footage
+from training.scene import SMALLEST, Anomaly, SceneFrame, Street
 
 CELL = 16
 
@@ -163,3 +164,25 @@ def test_footage_is_written_as_described(tmp_path: Path) -> None:
     assert (footage.masks / "01" / "00000.png").is_file()
     with pytest.raises(FileExistsError, match="give another folder"):
         write_footage(tmp_path, street=street, train_clips=1, train_seconds=1, test_seconds=1, seed=0)
+
+
+def test_other_processes_draw_the_same(tmp_path: Path) -> None:
+    street = Street(height=60, width=80, fps=1.0)
+    calls: list[tuple[int, int]] = []
+    for processes in (1, 2):
+        write_footage(
+            tmp_path / str(processes),
+            street=street,
+            train_clips=1,
+            train_seconds=2,
+            test_seconds=3,
+            seed=0,
+            processes=processes,
+            progress=lambda done, total: calls.append((done, total)),
+        )
+    files = [sorted(path for path in (tmp_path / name).rglob("*.*") if path.is_file()) for name in ("1", "2")]
+    assert [path.relative_to(tmp_path / "1") for path in files[0]] == [
+        path.relative_to(tmp_path / "2") for path in files[1]
+    ]
+    assert [path.read_bytes() for path in files[0]] == [path.read_bytes() for path in files[1]]
+    assert calls[-1] == (38, 38)
