@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -29,10 +30,12 @@ class BatchLimits:
     Attributes:
         size: frames of a batch, at most; as many may be decoded ahead of it.
         latest_ahead: of these, frames of a stream with the policy `latest`: what is decoded cannot be overtaken.
+        rotation: seconds that a stream keeps its turns while others are kept out for want of capacity.
     """
 
     size: int = 16
     latest_ahead: int = 2
+    rotation: float = 10.0
 
 
 class Batcher:
@@ -41,15 +44,21 @@ class Batcher:
     The stream that has waited longest is next, and after its frame it waits again behind all others: so every stream
     gets its turn whatever the others send, and a batch holds one frame of each, or more where few have any. Streams
     come before clips, of which one frame a batch goes on even so.
+
+    Where turns come so late that windows break, sharing on would leave every stream without a score. So a stream whose
+    window has broken because its frames were overtaken is kept out until there is capacity, or until it is its time:
+    those that are served change places with those that are not.
     """
 
-    def __init__(self, limits: BatchLimits | None = None) -> None:
+    def __init__(self, limits: BatchLimits | None = None, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.limits = limits or BatchLimits()
+        self._monotonic = monotonic
         self._lock = threading.Lock()
         self._to_decode = threading.Condition(self._lock)
         self._to_score = threading.Condition(self._lock)
         self._seats: dict[Stream, StreamSeat] = {}
         self._queued: deque[StreamSeat] = deque()  # with a frame to decode
+        self._kept_out: deque[StreamSeat] = deque()  # the same, of those without a turn
         self._again: deque[StreamTicket] = deque()  # to be decoded after all, because one before them was refused
         self._streams: deque[StreamSeat] = deque()  # with a frame to score
         self._clips: deque[ClipSeat] = deque()
@@ -77,8 +86,9 @@ class Batcher:
         with self._lock:
             if stream in self._seats:
                 raise ValueError(f"stream {stream.id} is attached already")
-            self._seats[stream] = StreamSeat(stream)
-            self._queue(self._seats[stream])
+            seat = self._seats[stream] = StreamSeat(stream)
+            seat.served_since = self._monotonic()
+            self._queue(seat)
 
     def unseat(self, stream: Stream) -> Sequence[Run]:
         """Lets a stream go; gives its runs, whose slots are to be released when no batch holds them."""
@@ -235,7 +245,9 @@ class Batcher:
             if ticket.stream in self._seats:
                 self._decoding += 1
                 return ticket
-        while self._queued and self._ahead < self.limits.size:
+        while (self._queued or self._kept_out) and self._ahead < self.limits.size:
+            if not self._queued:
+                self._let_in()
             seat = self._queued.popleft()
             seat.queued = False
             waited = seat.stream.queue.take() if self._seats.get(seat.stream) is seat else None
@@ -245,6 +257,9 @@ class Batcher:
                 roomy.add(seat.stream)
             ticket = StreamTicket(seat.stream, seat.run, *waited)
             seat.on_the_way.append(ticket)
+            if seat.was_overtaken() and ticket.restart and not seat.let_in:
+                seat.served_since = None
+            seat.let_in = False
             self._recount(seat)
             self._queue(seat)
             if ticket.taken:
@@ -273,8 +288,19 @@ class Batcher:
         latest = seat.stream.queue.policy == "latest"
         if seat.ahead < (min(self.limits.latest_ahead, self.limits.size) if latest else self.limits.size):
             seat.queued = True
-            self._queued.append(seat)
+            since = seat.served_since
+            if since is not None and self._kept_out and self._monotonic() - since > self.limits.rotation:
+                self._let_in()
+                seat.served_since = None
+            (self._kept_out if seat.served_since is None else self._queued).append(seat)
             self._to_decode.notify()
+
+    def _let_in(self) -> None:
+        """Gives the stream that was kept out longest a turn."""
+        seat = self._kept_out.popleft()
+        seat.served_since = self._monotonic()
+        seat.let_in = True
+        self._queued.append(seat)
 
     def _list(self, seat: StreamSeat | ClipSeat) -> None:
         """Lets a seat wait for its turn to be scored, if its first frame is done."""

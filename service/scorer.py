@@ -112,7 +112,7 @@ class Scorer:
         self._on_batch = on_batch
         self._clock = clock
         self._monotonic = monotonic
-        self._batcher = Batcher(self._limits.batch)
+        self._batcher = Batcher(self._limits.batch, monotonic=monotonic)
         self._lanes = Lanes(self._halve)
         self._size = self._limits.batch.size
         self._good = 0  # batches since the memory was short

@@ -49,6 +49,8 @@ class StreamSeat(Seat[StreamTicket]):
         retired: runs before it of which frames may still be on their way.
         queued: it stands in the list of those with a frame to decode.
         ahead: frames on their way that are to be scored.
+        served_since: monotonic seconds, since when it has its turns; None: it is kept out.
+        let_in: it has just got its turns again, so its next frame begins a window.
     """
 
     def __init__(self, stream: Stream) -> None:
@@ -58,6 +60,14 @@ class StreamSeat(Seat[StreamTicket]):
         self.retired: list[Run] = []
         self.queued = False
         self.ahead = 0
+        self.served_since: float | None = None
+        self.let_in = False
+        self._overtaken = 0
+
+    def was_overtaken(self) -> bool:
+        """Whether frames of the stream were overtaken since the last call."""
+        before, self._overtaken = self._overtaken, self.stream.queue.overtaken
+        return self._overtaken > before
 
     def idle_runs(self) -> Sequence[Run]:
         """Takes the retired runs of which no frame is on its way any more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -248,6 +249,31 @@ def test_taken_frames_are_those_of_a_replay_of_the_accepted_ones(steps: list[flo
     assert taken == expected
     assert refused <= bad and not bad & {number for number, _ in taken}
     assert world.batcher.idle
+
+
+def test_streams_share_a_capacity_that_does_not_suffice_by_turns_long_enough_for_windows() -> None:
+    now = [0.0]
+    batcher = Batcher(BatchLimits(size=4, rotation=5.0), monotonic=lambda: now[0])
+    cams = [stream(DOOR, f"cam{n}", policy="latest") for n in range(20)]
+    for cam in cams:
+        cam.engine = Engine(batcher)
+        batcher.seat(cam)
+    unbroken: Counter[str] = Counter()
+    full: Counter[str] = Counter()
+    for number in range(600):  # a minute at 10 frames a second, with a capacity of 2 frames a second for each stream
+        now[0] = number / 10
+        for cam in cams:
+            cam.offer(IncomingFrame(number, number / 10, 1.7e9, PICTURE))
+        while (ticket := batcher.pull(wait=False)) is not None:
+            batcher.decoded(ticket, PREPARED)
+        for done in batcher.take(size=4, timeout=0.0, patience=0.0):
+            assert isinstance(done, StreamTicket)
+            name = done.stream.id
+            unbroken[name] = 1 if done.restart else unbroken[name] + done.taken
+            full[name] += done.taken and unbroken[name] >= 6
+    assert len(full) == 20 and min(full.values()) > 20
+    assert sum(full.values()) > 0.6 * 4 * 600
+    assert max(full.values()) < 4 * min(full.values())
 
 
 def test_take_waits_for_a_frame() -> None:
