@@ -208,7 +208,9 @@ class Crew:
         return None
 
     def _is_done(self) -> bool:
-        return self._closing or (not self._charges and self._calls.empty() and self._leave(self))
+        if not self._closing and not self._charges and self._calls.empty():
+            self._closing = self._leave(self)
+        return self._closing
 
     def _serve(self) -> None:
         """Start a child and listen to it until no source is left. Raises _Lost."""

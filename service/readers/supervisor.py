@@ -217,6 +217,8 @@ class Readers:
             crew.close()
         for crew in crews:
             crew.join(_PATIENCE)
+        with self._lock:
+            self._crews.clear()
 
     def __enter__(self) -> Self:
         return self.start()

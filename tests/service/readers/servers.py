@@ -16,6 +16,8 @@ from typing import Self
 import av
 from av.video.codeccontext import VideoCodecContext
 
+from service.readers.failures import ReadError
+from service.readers.pictures import Bad, Picture, Source
 from service.readers.protocol import ReadOptions
 from tests.model.drawn import encoded, picture
 
@@ -291,6 +293,17 @@ class RtspCamera:
             report = b"\x80\xc8\0\6" + bytes(24)  # a sender report, which is not for the decoder
             connection.send(b"$" + bytes([self._channel + 1]) + len(report).to_bytes(2, "big") + report)
             connection.wait(self._interval)
+
+
+def read_out(source: Source) -> tuple[list[Picture | Bad], ReadError]:
+    """What a source gives until it fails, and how it fails."""
+    found = []
+    try:
+        for one in source.pictures():
+            found.append(one)
+    except ReadError as error:
+        return found, error
+    raise AssertionError("it ended without a failure")
 
 
 def basic(user: str, password: str) -> str:
