@@ -31,7 +31,7 @@ class Ped2Result:
         clean: on the test clips as they are.
         corrupted: on the same clips spoilt, with both repairs on.
         frames_per_second: decode to CSV.
-        pixels: whole frames (`--encoder pixels`) on the clean clips.
+        pixels: whole frames (`--encoder pixels`) on the clean clips; None: left out.
         pixels_per_video: the same, each clip stretched to 0..1 by its own minimum and maximum.
     """
 
@@ -41,11 +41,13 @@ class Ped2Result:
     clean: Metrics
     corrupted: Metrics
     frames_per_second: float
-    pixels: FrameMetrics
-    pixels_per_video: FrameMetrics
+    pixels: FrameMetrics | None
+    pixels_per_video: FrameMetrics | None
 
 
-def run_seed(data: Path, seed: int, effort: Effort, scratch: Path, reporter: Reporter) -> Ped2Result:
+def run_seed(
+    data: Path, seed: int, effort: Effort, scratch: Path, reporter: Reporter, *, whole_frames: bool
+) -> Ped2Result:
     """Trains and measures.
 
     Args:
@@ -54,6 +56,7 @@ def run_seed(data: Path, seed: int, effort: Effort, scratch: Path, reporter: Rep
         effort: how much is done.
         scratch: an empty folder for checkpoints and tables.
         reporter: shows how far it is.
+        whole_frames: train and measure `--encoder pixels` too, which takes longer than the rest.
     """
     normal = effort.choose(data / "ped2/training/frames")
     settings = effort.of_seed(seed)
@@ -72,15 +75,17 @@ def run_seed(data: Path, seed: int, effort: Effort, scratch: Path, reporter: Rep
         )
         frames = clean.metrics.frames
         seconds = endtoend.score(main.checkpoint.detector, test, scratch / "scores.csv")
-        reporter.say(f"Ped2, seed {seed}, whole frames (--encoder pixels)")
-        pixels = run_training(
-            normal,
-            scratch / "pixels.safetensors",
-            dataclasses.replace(settings, encoder="pixels", self_test=False),
-            reporter,
-            fps=10,
-        )
-        plain = _evaluate(pixels.checkpoint, test, data, reporter)
+        plain = None
+        if whole_frames:
+            reporter.say(f"Ped2, seed {seed}, whole frames (--encoder pixels)")
+            pixels = run_training(
+                normal,
+                scratch / "pixels.safetensors",
+                dataclasses.replace(settings, encoder="pixels", self_test=False),
+                reporter,
+                fps=10,
+            )
+            plain = _evaluate(pixels.checkpoint, test, data, reporter)
     return Ped2Result(
         seed=seed,
         report=main.report,
@@ -88,8 +93,8 @@ def run_seed(data: Path, seed: int, effort: Effort, scratch: Path, reporter: Rep
         clean=clean.metrics,
         corrupted=spoilt.metrics,
         frames_per_second=frames / seconds,
-        pixels=plain.metrics.causal,
-        pixels_per_video=frame_metrics(plain.labels, normalized_per_video(plain)),
+        pixels=None if plain is None else plain.metrics.causal,
+        pixels_per_video=None if plain is None else frame_metrics(plain.labels, normalized_per_video(plain)),
     )
 
 

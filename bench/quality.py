@@ -22,7 +22,7 @@ from service.progress import Reporter
 from training.train import TrainSettings
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("ped2", "avenue", "vtest", "street")
+PARTS = ("ped2", "pixels", "avenue", "vtest", "street")
 QUICK = Effort(clips=3, settings=TrainSettings(steps=200))
 
 
@@ -47,7 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             date=datetime.now(UTC).strftime("%Y-%m-%d"),
             host=this_host(device, precision),
             quick=options.quick,
-            ped2=[run_seed(data, seed, effort, scratch, reporter) for seed in seeds if "ped2" in parts],
+            ped2=[
+                run_seed(data, seed, effort, scratch, reporter, whole_frames="pixels" in parts)
+                for seed in seeds
+                if "ped2" in parts
+            ],
             unlabelled=[
                 run_unlabelled(name, effort.choose(data / where), effort, scratch, reporter)
                 for part, name, where in (("avenue", "CUHK Avenue, 4 clips", "avenue"), ("vtest", "vtest.avi", "clips"))

@@ -65,9 +65,13 @@ MEASURES = (
     Measure("heat maps, pixel ROC-AUC", "0.90", lambda r: r.clean.pixel_auc, least=0.90),
     Measure("test frames corrupted, causal, micro ROC-AUC", "", lambda r: r.corrupted.causal.micro_auc),
     Measure("what corruption costs (causal, micro)", "at most 0.02", lambda r: _cost(r), most=0.02),
-    Measure("whole frames, causal, micro ROC-AUC", "", lambda r: r.pixels.micro_auc),
-    Measure("whole frames, causal, macro ROC-AUC", "", lambda r: r.pixels.macro_auc),
-    Measure("whole frames, per-video min-max, micro ROC-AUC", "", lambda r: r.pixels_per_video.micro_auc),
+    Measure("whole frames, causal, micro ROC-AUC", "", lambda r: None if r.pixels is None else r.pixels.micro_auc),
+    Measure("whole frames, causal, macro ROC-AUC", "", lambda r: None if r.pixels is None else r.pixels.macro_auc),
+    Measure(
+        "whole frames, per-video min-max, micro ROC-AUC",
+        "",
+        lambda r: None if r.pixels_per_video is None else r.pixels_per_video.micro_auc,
+    ),
     Measure("training, all included, seconds", "under 300", lambda r: r.training_seconds, digits=0, most=300.0),
     Measure(
         "scoring, decode to CSV, frames/s", "120 (aim 200) in bfloat16", lambda r: r.frames_per_second, 0, least=120.0
