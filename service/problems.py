@@ -1,0 +1,156 @@
+"""Errors as clients see them: problem+json (RFC 9457), whatever raised them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError, ValidationException, WebSocketRequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.websockets import WebSocket, WebSocketState
+
+from service import messages
+from service.addresses import AddressError
+from service.models import ModelError, UnknownModelError
+from service.plan import OptionError
+from service.store import CursorError, StoreUnavailable
+
+RETRY_AFTER = 5
+"""Seconds that a client should wait where nothing better is known."""
+
+log = logging.getLogger(__name__)
+
+
+class Problem(Exception):
+    """Ends a request with an error; raised anywhere below a route, also before a websocket is accepted.
+
+    Attributes:
+        status: of HTTP.
+        detail: what is wrong and what to do, in words.
+        errors: one entry for each part of the request that is wrong.
+        retry_after: seconds after which it may work; None: it will not by itself.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        errors: Sequence[Mapping[str, Any]] = (),
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.retry_after = retry_after
+
+
+def not_found(what: str, id: object) -> Problem:
+    """404 for a thing by its id, which is shown shortened."""
+    return Problem(404, f"there is no {what} {str(id)[:80]!r}")
+
+
+def install(app: FastAPI) -> None:
+    """Makes every error of an application a problem."""
+    app.add_exception_handler(Problem, _answer)
+    app.add_exception_handler(HTTPException, _answer)
+    app.add_exception_handler(RequestValidationError, _answer)
+    app.add_exception_handler(WebSocketRequestValidationError, _answer)
+    for kind in _STATUSES:
+        app.add_exception_handler(kind, _answer)
+    app.add_exception_handler(Exception, _answer)
+
+
+def respond(problem: Problem, instance: str) -> Response:
+    """The response of a problem.
+
+    Args:
+        problem: what to say.
+        instance: path of the request.
+    """
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": _phrase(problem.status),
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": instance,
+    }
+    if problem.errors:
+        body["errors"] = list(problem.errors)
+    headers = {"Cache-Control": "no-store"}
+    if problem.retry_after is not None:
+        headers["Retry-After"] = str(problem.retry_after)
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(orjson.dumps(body, default=str), problem.status, headers, "application/problem+json")
+
+
+async def _answer(connection: HTTPConnection, error: Exception) -> Response:
+    problem = _problem_of(error)
+    response = respond(problem, connection.url.path)
+    if isinstance(error, HTTPException) and error.headers:
+        response.headers.update(error.headers)
+    if isinstance(connection, WebSocket):
+        await _end_websocket(connection, problem, response)
+    return response
+
+
+async def _end_websocket(websocket: WebSocket, problem: Problem, response: Response) -> None:
+    if websocket.application_state is WebSocketState.CONNECTING:
+        await websocket.send_denial_response(response)
+    elif websocket.application_state is WebSocketState.CONNECTED:
+        fault = problem.status >= 500
+        await websocket.send_text(messages.error("fault" if fault else "refused", problem.detail).decode())
+        await websocket.close(1011 if fault else 1008, problem.detail[:100])
+
+
+def _problem_of(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, HTTPException):
+        return Problem(error.status_code, str(error.detail), retry_after=RETRY_AFTER if _is_busy(error) else None)
+    if isinstance(error, ValidationException):
+        return _invalid(error)
+    for kind, status in _STATUSES.items():
+        if isinstance(error, kind):
+            return Problem(status, str(error), retry_after=RETRY_AFTER if status == 503 else None)
+    log.error("a request failed", exc_info=error)
+    return Problem(500, "the service failed on this request; its log says why")
+
+
+def _invalid(error: ValidationException) -> Problem:
+    """Names each part that is wrong. What was sent is not repeated: it may hold a password."""
+    faults = [
+        {"where": ".".join(map(str, fault["loc"])), "detail": str(fault["msg"]).removeprefix("Value error, ")}
+        for fault in error.errors()
+    ]
+    said = "; ".join(f"{fault['where']}: {fault['detail']}" for fault in faults[:5])
+    return Problem(422, said or "the request is not valid", errors=faults)
+
+
+def _is_busy(error: HTTPException) -> bool:
+    return error.status_code in (429, 503)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+_STATUSES: dict[type[Exception], int] = {
+    StoreUnavailable: 503,
+    UnknownModelError: 404,
+    ModelError: 409,
+    OptionError: 422,
+    AddressError: 422,
+    CursorError: 422,
+}
