@@ -6,7 +6,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from service.faults import InputError
@@ -143,8 +143,9 @@ def owned(folder: Path) -> Iterator[None]:
             raise StoreError(
                 f"{folder} is in use by another framewatch (process {owner}): stop it, or use another data folder"
             ) from None
-        os.truncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        with suppress(OSError):  # the number is for people; a full disk must not keep it from the lock
+            os.truncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(handle)

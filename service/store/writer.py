@@ -244,7 +244,8 @@ class Writer:
         while self._waiting_rows > self._most_rows:
             rows = self._waiting.popleft().rows
             self._waiting_rows -= rows
-            self.lost += rows
+            with self._changed:
+                self.lost += rows
 
     def _recover(self) -> None:
         """Tries to write what waits, oldest first; degraded until all of it is written."""

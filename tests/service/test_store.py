@@ -420,8 +420,8 @@ def test_a_reader_in_the_middle_of_a_long_table_does_not_hold_up_the_writer(stor
 
 
 def test_20_000_scores_commit_within_seconds_and_are_compact(store: Store) -> None:
-    began = time.monotonic()
+    began = time.process_time()  # of all threads: what it costs, however busy the machine is
     futures = [store.commit_scores([score(f"camera{number}", seq) for number in range(20)]) for seq in range(1, 1001)]
     assert all(future.result() for future in futures)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 5
     assert store.upkeep.score_bytes()[0] / 20_000 < 120

@@ -130,6 +130,18 @@ def test_a_full_disk_degrades_the_store_and_room_recovers_it(tmp_path: Path) -> 
         assert [item.seq for _, item in store.history("a", limit=10**6)] == list(range(1, 10_002))
 
 
+def test_a_start_on_a_full_disk_says_so(tmp_path: Path) -> None:
+    program = (
+        "import resource, sys; from pathlib import Path; from service.store import Store, StoreError\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        "try: Store.open(Path(sys.argv[1]))\n"
+        "except StoreError as error: print(error)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert said == f"{tmp_path / MAIN}: disk I/O error: is its folder writable, and is there room on the disk?\n"
+
+
 def test_while_the_disk_is_full_scores_and_events_wait_and_other_writes_fail(tmp_path: Path) -> None:
     disk = Disk()
     with Store.open(tmp_path, connect=disk.connect, retry_s=0.02) as store:
@@ -247,7 +259,7 @@ def test_the_queue_is_bounded_while_the_disk_does_not_answer(tmp_path: Path, mon
 
 
 def test_a_short_lock_by_another_process_is_waited_for(tmp_path: Path) -> None:
-    with Store.open(tmp_path) as store:
+    with Store.open(tmp_path, busy_s=60) as store:
         with locked(tmp_path / SCORES):
             future = store.commit_scores([score("door", 1)])
             time.sleep(0.2)
