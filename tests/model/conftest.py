@@ -8,6 +8,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from model.workers import torch_threads
+
 settings.register_profile("framewatch", deadline=None)  # a busy machine is no fault
 settings.load_profile("framewatch")
 
@@ -15,6 +17,5 @@ settings.load_profile("framewatch")
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """For tests that make `Workers`, which switch torch's own threads off for the process."""
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
+    with torch_threads(torch.get_num_threads()):
+        yield

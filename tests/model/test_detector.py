@@ -54,7 +54,7 @@ def equal(one: Scores, other: Scores) -> bool:
         ("encoder", "resnet"),
     ],
 )
-def test_setting_that_makes_no_sense_is_refused_by_name(name: str, value: object) -> None:
+def test_setting_that_makes_no_sense_is_refused_by_name(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"{name} is .*: expected"):
         replace(config(), **{name: value})
 

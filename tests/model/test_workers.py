@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.workers import Workers, available_cores
+from model.workers import Workers, available_cores, torch_threads
 from tests.model.detectors import detector, pictures, stacked
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -25,6 +25,39 @@ def test_result_does_not_depend_on_their_number_not_even_in_a_bit(count: int) ->
         workers.close()
     alone = torch.cat([encoder(shots[n : n + 1]) for n in range(6)])
     assert torch.equal(shared, alone)
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 9])
+def test_parts_may_be_of_several_items(count: int) -> None:
+    sizes = []
+
+    def look(part: Tensor) -> Tensor:
+        sizes.append(len(part))
+        return part * 2
+
+    workers = Workers(2)
+    try:
+        assert torch.equal(workers.map(look, torch.arange(count), 4), torch.arange(count) * 2)
+    finally:
+        workers.close()
+    assert sum(sizes) == count and max(sizes) <= 4
+
+
+@pytest.mark.parametrize("moving", [True, False])
+def test_scores_do_not_depend_on_their_number_not_even_in_a_bit(moving: bool) -> None:
+    results = []
+    shots = stacked(pictures(20) if moving else pictures(1) * 20)
+    for count in (1, 3):
+        workers = Workers(count)
+        try:
+            model = detector().with_workers(workers)
+            bank = model.bank()
+            results.append(model.score(bank.push([bank.open()] * 20, shots)))
+        finally:
+            workers.close()
+    one, other = results
+    assert torch.equal(one.heat, other.heat) and torch.equal(one.raw.nan_to_num(-1), other.raw.nan_to_num(-1))
+    assert bool(one.heat.any()) is moving
 
 
 def test_order_is_kept_however_long_a_frame_takes() -> None:
@@ -83,3 +116,23 @@ def test_closing_ends_the_threads() -> None:
     assert threading.active_count() > before
     workers.close()
     assert threading.active_count() == before
+
+
+def test_gpu_wants_none() -> None:
+    assert Workers.for_device(torch.device("cuda")) is None
+    workers = Workers.for_device(torch.device("cpu"), 2)
+    assert workers is not None and workers.count == 2
+    workers.close()
+
+
+def test_torch_has_its_threads_back_after_learning_even_if_it_failed() -> None:
+    torch.set_num_threads(1)
+
+    def learn() -> None:
+        with torch_threads(2):
+            assert torch.get_num_threads() == 2
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        learn()
+    assert torch.get_num_threads() == 1
