@@ -253,7 +253,7 @@ class Client:
             )
         except InvalidStatus as error:
             response = error.response
-            raise ServiceError(response.status_code, _detail(response.body or b"")) from None
+            raise ServiceError(response.status_code, _detail(bytes(response.body or b""))) from None
         with socket:
             yield socket
 

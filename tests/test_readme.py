@@ -101,7 +101,8 @@ def test_make_knows_the_target_named_in_the_text(target: str) -> None:
 
 
 def test_the_commands_run_in_order_and_then_the_python_code(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    after_the_demo, others = [], []
+    after_the_demo: list[str] = []
+    others: list[str] = []
     for command in commands():
         if command.startswith("framewatch") and command not in NOT_RUN:
             (after_the_demo if "out/demo/" in command else others).append(command)

@@ -57,7 +57,7 @@ def test_size_is_known_before_decoding(data: bytes | Image, size: tuple[int, int
         pytest.param(jpeg(picture())[:10], "cut short", id="cut header"),
         pytest.param(b"\x89PNG\r\n\x1a\n" + bytes(20), "header gives no size", id="no size"),
         pytest.param(png(np.zeros((600, 600), np.uint8)), "expected 1 to 300000", id="too large"),
-        pytest.param(np.zeros(SIZE, np.float32), "no uint8 picture", id="floats"),  # type: ignore[arg-type]
+        pytest.param(np.zeros(SIZE, np.float32), "no uint8 picture", id="floats"),
         pytest.param(np.zeros((*SIZE, 4), np.uint8), "no uint8 picture", id="four channels"),
         pytest.param(np.zeros((0, 5), np.uint8), "expected 1 to", id="no pixels"),
     ],
