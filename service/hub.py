@@ -13,6 +13,8 @@ from service.messages import Message
 from service.replay import History, Position
 from service.subscription import Close, SubscriberLimits, Subscription
 
+ENDED = Close(1000, "the stream was deleted")
+
 
 class Hub:
     """The feeds of the streams, and one of all of them, with their subscribers. For one event loop's thread.
@@ -75,12 +77,12 @@ class Hub:
             feed = self._feeds[stream] = Feed(stream, self._kept, newest)
             self._subscribers[feed] = set()
 
-    def end(self, stream: str, reason: str = "the stream was deleted") -> None:
+    def end(self, stream: str) -> None:
         """Ends the feed of a stream and says goodbye to its subscribers; nothing is kept of it."""
         feed = self._feeds.pop(stream, None)
         if feed is not None:
             for subscriber in self._subscribers.pop(feed):
-                subscriber.end(Close(1000, reason))
+                subscriber.end(ENDED)
 
     def close(self, code: int = 1012, reason: str = "the service restarts") -> None:
         """Says goodbye to everybody, also to those who are yet to come."""
@@ -122,7 +124,7 @@ class Hub:
             KeyError: there is no such stream.
         """
         feed = self._all if stream is None else self._feeds[stream]
-        subscription = Subscription(
+        return Subscription(
             feed,
             self._epoch,
             self._history,
@@ -130,12 +132,9 @@ class Hub:
             hello=partial(self._hello, stream, facts or {}),
             batch=batch_ms / 1000,
             limits=self._limits,
+            join=self._join,
             leave=self._leave,
         )
-        self._subscribers[feed].add(subscription)
-        if self._closed is not None:
-            subscription.end(self._closed)
-        return subscription
 
     def _hello(self, stream: str | None, facts: dict[str, Any], oldest: int, newest: int) -> bytes:
         return messages.hello(stream, self._epoch, oldest=oldest, newest=newest, facts=facts)
@@ -146,6 +145,14 @@ class Hub:
             before = subscriber.lost
             subscriber.put(entry, now)
             self.lost += subscriber.lost - before
+
+    def _join(self, subscription: Subscription) -> None:
+        if self._closed is not None:
+            subscription.end(self._closed)
+        elif subscription.feed in self._subscribers:
+            self._subscribers[subscription.feed].add(subscription)
+        else:
+            subscription.end(ENDED)
 
     def _leave(self, subscription: Subscription) -> None:
         self._subscribers.get(subscription.feed, set()).discard(subscription)

@@ -97,6 +97,7 @@ class Models:
         self._precision = precision
         self._workers = workers
         self._lock = threading.Lock()
+        self._activating = threading.Lock()
         self._given: dict[str, Path] = {}
         self._loaded: weakref.WeakValueDictionary[tuple[str, int, int], Model] = weakref.WeakValueDictionary()
         self._about: dict[str, tuple[tuple[str, int, int], About]] = {}
@@ -155,11 +156,12 @@ class Models:
         Raises:
             UnknownModelError, ModelError: see `get`.
         """
-        model = self.get(name)
-        warm(model)
-        switch(model)
-        self._active = model
-        return model
+        with self._activating:
+            model = self.get(name)
+            warm(model)
+            switch(model)
+            self._active = model
+            return model
 
     def list(self) -> list[Listing]:
         """Every model by name, also those that cannot be used; one not seen before is loaded to see that it can."""

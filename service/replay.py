@@ -36,6 +36,16 @@ class Position(NamedTuple):
             raise ValueError(f"since {text[:40]!r}: expected epoch:seq, two whole numbers out of the last message")
         return cls(int(epoch), int(seq))
 
+    def __str__(self) -> str:
+        return f"{self.epoch}:{self.seq}"
+
+
+class Said(NamedTuple):
+    """An encoded message, and where its reader then stands."""
+
+    data: bytes
+    position: Position
+
 
 class History(Protocol):
     """Scores that are stored; called in a thread."""
@@ -75,7 +85,7 @@ class Replay:
         """Whether the feed has all that is yet to come."""
         return self.at.epoch == self._epoch and self._feed.covers(self.at.seq) and self.at.seq <= self._feed.newest
 
-    async def pages(self) -> AsyncGenerator[list[bytes], None]:
+    async def pages(self) -> AsyncGenerator[list[Said], None]:
         """Messages, some at a time."""
         newest = Position(self._epoch, self._feed.newest)
         if self.at > newest or (self._feed.stream is None and self.at.epoch != self._epoch):
@@ -87,7 +97,7 @@ class Replay:
         while not self.there:
             page = await self._read(self.at, min(PAGE, self._left))
             self._left -= len(page)
-            said: list[bytes] = []
+            said: list[Said] = []
             for epoch, score in page:
                 if (epoch, score.seq) > (self._epoch, self._feed.newest):
                     break  # committed and about to be said
@@ -96,8 +106,8 @@ class Replay:
                 if before.seq > known:
                     self.at = Position(epoch, known)
                     said.append(self._gap(before, before.seq - known, "expired"))
-                said.append(messages.score(score, epoch).data)
                 self.at = Position(epoch, score.seq)
+                said.append(Said(messages.score(score, epoch).data, self.at))
             if not page:
                 said += self._rest()
             if said:
@@ -108,7 +118,7 @@ class Replay:
         """From where on the feed has everything."""
         return Position(self._epoch, self._feed.forgotten)
 
-    def _rest(self) -> list[bytes]:
+    def _rest(self) -> list[Said]:
         """A gap over what is neither stored nor in the feed, if that is anything."""
         start = self._start
         if self.at.epoch == start.epoch:
@@ -118,10 +128,10 @@ class Replay:
         self.at = Position(self._epoch, 0)
         return [self._gap(start, start.seq, "expired")] if start.seq else []
 
-    def _gap(self, last: Position, missed: int | None, reason: GapReason) -> bytes:
+    def _gap(self, last: Position, missed: int | None, reason: GapReason) -> Said:
         first = (self.at.epoch, self.at.seq + 1)
         self.at = last
-        return messages.gap(self._feed.stream, first=first, last=last, missed=missed, reason=reason)
+        return Said(messages.gap(self._feed.stream, first=first, last=last, missed=missed, reason=reason), last)
 
     async def _is_stored(self) -> bool:
         """Whether the position or the next one is still there, so that what follows is all that followed."""

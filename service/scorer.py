@@ -174,8 +174,8 @@ class Scorer:
         Raises:
             ValueError: it is attached already.
         """
+        stream.engine = self  # first: a frame that comes in between is found by `seat`
         self._batcher.seat(stream)
-        stream.engine = self
 
     def detach(self, stream: Stream) -> None:
         """Scores no more of a stream; nothing of it is kept. One that is not attached may be detached too."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from service import messages
 from service.feeds import Entry, Feed
-from service.replay import History, Position, Replay
+from service.replay import History, Position, Replay, Said
 
 GRACE = 1.0
 """Seconds in which a subscriber that has ended may still get its last messages."""
@@ -69,6 +69,7 @@ class Subscription:
     Attributes:
         lost: messages that were dropped because it was too slow, so far.
         close: how it ended; None: it has not.
+        position: after the message handed out last; what to give as `since` the next time.
         listening: it has got what it missed; from now on what is said waits for it.
     """
 
@@ -82,12 +83,14 @@ class Subscription:
         hello: Callable[[int, int], bytes],
         batch: float,
         limits: SubscriberLimits,
+        join: Callable[[Subscription], object],
         leave: Callable[[Subscription], object],
     ) -> None:
         """For the hub; see `Hub.subscribe`."""
         self.feed = feed
         self.lost = 0
         self.close: Close | None = None
+        self.position = since or Position(epoch, feed.newest)
         self._epoch = epoch
         self._history = history
         self._since = since
@@ -95,6 +98,7 @@ class Subscription:
         self._batch = batch
         self._limits = limits
         self._places = limits.queued + feed.places
+        self._join = join
         self._leave = leave
         self._queue: deque[Entry] = deque()
         self._missing: _Lost | None = None
@@ -121,24 +125,13 @@ class Subscription:
             self._ended.set()
 
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        self._join(self)
         try:
-            oldest = await self._oldest()
-            newest = self.feed.newest
-            yield self._packed([self._hello(oldest, newest)])[0]
-            replay = Replay(
-                self.feed,
-                self._epoch,
-                self._history,
-                self._since or Position(self._epoch, newest),
-                most=self._limits.replayed,
-            )
-            async for page in replay.pages():
-                for data in self._packed(page):
-                    yield data
-            self._listen(replay.at.seq)
-            async for page in self._live():
-                for data in self._packed(page):
-                    yield data
+            async with aclosing(self._pages()) as pages:
+                async for page in pages:
+                    for said in self._packed(page):
+                        self.position = said.position
+                        yield said.data
         finally:
             self._leave(self)
 
@@ -168,8 +161,31 @@ class Subscription:
             sender.cancel()
             ended.cancel()
             await asyncio.wait({sender, ended})
+            if not sender.cancelled():
+                sender.exception()  # looked at: asyncio would complain
             self._leave(self)
         return self.close or Close(1000, "")
+
+    async def _pages(self) -> AsyncGenerator[list[Said], None]:
+        oldest = await self._oldest()
+        newest = Position(self._epoch, self.feed.newest)
+        since = self._since or newest
+        yield [Said(self._hello(oldest, newest.seq), since)]
+        replay = Replay(self.feed, self._epoch, self._history, since, most=self._limits.replayed)
+        async with aclosing(replay.pages()) as pages:
+            async for page in pages:
+                yield page
+        self._listen(replay.at.seq)
+        while True:
+            await self._wake.wait()
+            if self._batch and self.close is None:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._ended.wait(), self._batch)
+            self._wake.clear()
+            ended = self.close is not None
+            yield self._drained()
+            if ended:
+                return
 
     async def _oldest(self) -> int:
         """Position of the oldest message of this run that can be replayed; 0: none."""
@@ -188,28 +204,18 @@ class Subscription:
         if self._queue:
             self._wake.set()
 
-    async def _live(self) -> AsyncGenerator[list[bytes], None]:
-        while True:
-            await self._wake.wait()
-            if self._batch and self.close is None:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._ended.wait(), self._batch)
-            self._wake.clear()
-            yield self._drained()
-            if self.close is not None:
-                return
-
-    def _drained(self) -> list[bytes]:
-        said: list[bytes] = []
+    def _drained(self) -> list[Said]:
+        said: list[Said] = []
         if self._missing is not None:
-            said.append(self._gap(self._missing))
+            said.append(Said(self._gap(self._missing), Position(self._epoch, self._missing.last)))
             self._missing = None
-        said += [entry.data for entry in self._queue]
+        said += [Said(entry.data, Position(self._epoch, entry.position)) for entry in self._queue]
         self._queue.clear()
+        last = said[-1].position if said else self.position
         if self.close == TOO_SLOW:
-            said.append(messages.error("too_slow", TOO_SLOW.reason, stream=self.feed.stream))
+            said.append(Said(messages.error("too_slow", TOO_SLOW.reason, stream=self.feed.stream), last))
         elif self.close is not None:
-            said.append(messages.bye(self.close.reason, stream=self.feed.stream))
+            said.append(Said(messages.bye(self.close.reason, stream=self.feed.stream), last))
         return said
 
     def _gap(self, lost: _Lost) -> bytes:
@@ -236,6 +242,8 @@ class Subscription:
             self._queue.clear()
             self.end(TOO_SLOW)
 
-    def _packed(self, said: Sequence[bytes]) -> Sequence[bytes]:
+    def _packed(self, said: Sequence[Said]) -> Sequence[Said]:
         """As it is sent: one by one, or with `batch` as a JSON array."""
-        return [b"[%b]" % b",".join(said)] if self._batch and said else said
+        if not (self._batch and said):
+            return said
+        return [Said(b"[%b]" % b",".join(data for data, _ in said), said[-1].position)]

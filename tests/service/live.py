@@ -89,7 +89,7 @@ class Outcomes:
     def scores(self, one: Stream) -> list[Score]:
         return [outcome.score for outcome in self.of(one) if outcome.score is not None]
 
-    def wait(self, count: int, one: Stream | None = None, *, seconds: float = 60.0) -> list[Outcome]:
+    def wait(self, count: int, one: Stream | None = None, *, seconds: float = 200.0) -> list[Outcome]:
         """The outcomes (of a stream) as soon as there are so many."""
 
         def found() -> list[Outcome]:
@@ -100,7 +100,7 @@ class Outcomes:
             return found()
 
 
-def feed(one: Stream, incoming: Sequence[IncomingFrame], *, seconds: float = 60.0) -> None:
+def feed(one: Stream, incoming: Sequence[IncomingFrame], *, seconds: float = 200.0) -> None:
     """Offers every frame, as a source that is held back does."""
     room = threading.Event()
     one.on_room = lambda credit: room.set()

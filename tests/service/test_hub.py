@@ -398,6 +398,41 @@ async def test_a_service_that_stops_says_bye_also_to_newcomers() -> None:
 
 
 @in_loop
+async def test_the_position_is_that_of_the_message_handed_out_last() -> None:
+    world = World()
+    world.cam.say(40)
+    subscription = world.subscribe((EPOCH, 18))
+    positions = []
+    async with aclosing(subscription.__aiter__()) as said:
+        async for data in said:
+            positions.append((orjson.loads(data).get("seq"), str(subscription.position)))
+            if len(positions) == 23:
+                break
+    assert positions == [(None, "3:18"), *[(seq, f"3:{seq}") for seq in range(19, 41)]]
+
+
+@in_loop
+async def test_subscription_to_a_stream_that_ends_before_it_is_read_says_bye() -> None:
+    world = World()
+    subscription = world.subscribe()
+    world.hub.end("cam")
+    assert types(await read_all(subscription)) == ["hello", "bye"]
+    assert world.hub.subscribers == 0
+
+
+@pytest.mark.parametrize(("text", "position"), [("3:17", (3, 17)), ("0:0", (0, 0))])
+def test_position_is_read(text: str, position: tuple[int, int]) -> None:
+    assert Position.parse(text) == position
+    assert str(Position.parse(text)) == text
+
+
+@pytest.mark.parametrize("text", ["", "3", "3:", ":3", "-1:2", "1:2:3", "1.5:2", "a:b", "1:" + "9" * 30, "１:2"])
+def test_what_is_no_position_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected epoch:seq"):
+        Position.parse(text)
+
+
+@in_loop
 async def test_a_send_that_fails_ends_the_delivery_with_its_error() -> None:
     world = World()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,16 +14,32 @@ from model.detector import Calibration
 from service.models import Model, ModelError, Models, UnknownModelError
 from tests.model import detectors
 
+Write = Callable[..., Path]
 
-def write(path: Path, *, seed: int = 0, share: bool = True) -> Path:
-    """A checkpoint of random weights; those that share have the same encoder."""
-    detector = detectors.detector(seed=seed)
-    if share:
-        detector.encoder.load_state_dict(detectors.detector().encoder.state_dict())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    theta = float(detector.theta)
-    save(path, Checkpoint(detector, Calibration(theta, 1.0, 90.0, 1, 2.0, False), Provenance("train")))
-    return path
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Checkpoints: `a` and `b` have the same encoder, `c` another."""
+    folder = tmp_path_factory.mktemp("made")
+    a, c = detectors.detector(), detectors.detector(seed=1)
+    b = detectors.detector(seed=1)
+    b.encoder.load_state_dict(a.encoder.state_dict())
+    calibration = Calibration(float(a.theta), 1.0, 90.0, 1, 2.0, False)
+    for name, detector in (("a", a), ("b", b), ("c", c)):
+        save(folder / name, Checkpoint(detector, calibration, Provenance("train")))
+    return {name: (folder / name).read_bytes() for name in "abc"}
+
+
+@pytest.fixture
+def write(made: dict[str, bytes]) -> Write:
+    """Writes one of these checkpoints."""
+
+    def one(path: Path, which: str = "a") -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(made[which])
+        return path
+
+    return one
 
 
 def models(folder: Path) -> Models:
@@ -33,7 +50,7 @@ def nothing(model: Model) -> None:
     pass
 
 
-def test_model_is_loaded_by_its_name(tmp_path: Path) -> None:
+def test_model_is_loaded_by_its_name(write: Write, tmp_path: Path) -> None:
     write(tmp_path / "door.safetensors")
     model = models(tmp_path).get("door")
     assert model.name == "door"
@@ -41,13 +58,13 @@ def test_model_is_loaded_by_its_name(tmp_path: Path) -> None:
     assert model.detector.config == detectors.config()
 
 
-def test_model_in_use_is_loaded_once(tmp_path: Path) -> None:
+def test_model_in_use_is_loaded_once(write: Write, tmp_path: Path) -> None:
     write(tmp_path / "door.safetensors")
     known = models(tmp_path)
     assert known.get("door") is known.get("door")
 
 
-def test_model_that_nobody_uses_is_let_go(tmp_path: Path) -> None:
+def test_model_that_nobody_uses_is_let_go(write: Write, tmp_path: Path) -> None:
     write(tmp_path / "door.safetensors")
     known = models(tmp_path)
     known.get("door")
@@ -55,18 +72,18 @@ def test_model_that_nobody_uses_is_let_go(tmp_path: Path) -> None:
     assert len(known._loaded) == 0
 
 
-def test_file_that_has_changed_is_loaded_anew(tmp_path: Path) -> None:
+def test_file_that_has_changed_is_loaded_anew(write: Write, tmp_path: Path) -> None:
     known = models(tmp_path)
     write(tmp_path / "door.safetensors")
     before = known.get("door")
-    write(tmp_path / "door.safetensors", seed=1)
+    write(tmp_path / "door.safetensors", "b")
     assert known.get("door").sha256 != before.sha256
 
 
-def test_models_with_the_same_encoder_share_a_lane(tmp_path: Path) -> None:
+def test_models_with_the_same_encoder_share_a_lane(write: Write, tmp_path: Path) -> None:
     write(tmp_path / "a.safetensors")
-    write(tmp_path / "b.safetensors", seed=1)
-    write(tmp_path / "c.safetensors", seed=1, share=False)
+    write(tmp_path / "b.safetensors", "b")
+    write(tmp_path / "c.safetensors", "c")
     known = models(tmp_path)
     a, b, c = (known.get(name) for name in "abc")
     assert a.lane == b.lane != c.lane
@@ -91,14 +108,14 @@ def test_models_with_the_same_encoder_share_a_lane(tmp_path: Path) -> None:
         "door\n",
     ],
 )
-def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
+def test_no_name_leads_out_of_the_folder(write: Write, tmp_path: Path, name: str) -> None:
     write(tmp_path / "door.safetensors")
     write(tmp_path / "models" / "sub" / "door.safetensors")
     with pytest.raises(UnknownModelError):
         models(tmp_path / "models").get(name)
 
 
-def test_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
+def test_link_out_of_the_folder_is_not_followed(write: Write, tmp_path: Path) -> None:
     outside = write(tmp_path / "outside.safetensors")
     folder = tmp_path / "models"
     folder.mkdir()
@@ -109,14 +126,14 @@ def test_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     assert listing.about is None and "outside the model folder" in listing.error
 
 
-def test_configured_checkpoint_may_lie_anywhere(tmp_path: Path) -> None:
+def test_configured_checkpoint_may_lie_anywhere(write: Write, tmp_path: Path) -> None:
     known = models(tmp_path / "models")
     assert known.give(write(tmp_path / "door.safetensors")) == "door"
     assert known.get("door").name == "door"
     assert [listing.name for listing in known.list()] == ["door"]
 
 
-def test_configured_checkpoint_does_not_hide_another(tmp_path: Path) -> None:
+def test_configured_checkpoint_does_not_hide_another(write: Write, tmp_path: Path) -> None:
     write(tmp_path / "models" / "door.safetensors")
     with pytest.raises(ModelError, match="already has a model door"):
         models(tmp_path / "models").give(write(tmp_path / "door.safetensors"))
@@ -124,7 +141,7 @@ def test_configured_checkpoint_does_not_hide_another(tmp_path: Path) -> None:
         models(tmp_path).give(tmp_path / "front door.safetensors")
 
 
-def test_list_tells_what_can_be_used_and_why_not(tmp_path: Path) -> None:
+def test_list_tells_what_can_be_used_and_why_not(write: Write, tmp_path: Path) -> None:
     write(tmp_path / "door.safetensors")
     (tmp_path / "junk.safetensors").write_bytes(b"junk")
     (tmp_path / "notes.txt").write_text("no model")
@@ -151,7 +168,7 @@ def test_damaged_checkpoint_is_refused_with_its_reason(tmp_path: Path) -> None:
         models(tmp_path).get("junk")
 
 
-def test_activation_warms_first_and_switches_then(tmp_path: Path) -> None:
+def test_activation_warms_first_and_switches_then(write: Write, tmp_path: Path) -> None:
     write(tmp_path / "door.safetensors")
     known = models(tmp_path)
     said: list[tuple[str, Model | None]] = []
@@ -165,9 +182,9 @@ def test_activation_warms_first_and_switches_then(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fails", ["load", "warm", "switch"])
-def test_failed_activation_changes_nothing(tmp_path: Path, fails: str) -> None:
+def test_failed_activation_changes_nothing(write: Write, tmp_path: Path, fails: str) -> None:
     write(tmp_path / "door.safetensors")
-    new = write(tmp_path / "new.safetensors", seed=1)
+    new = write(tmp_path / "new.safetensors", "b")
     known = models(tmp_path)
     door = known.activate("door", warm=nothing, switch=nothing)
     if fails == "load":
