@@ -36,8 +36,7 @@ class DetectorConfig:
         components: principal components kept of a cell's features (stem).
         hidden: width of the LSTMs.
         latent: width of the latent.
-        top: a frame's raw score is a mean of so many largest cell errors.
-        power: exponent of that mean; the larger, the more the very largest errors count.
+        top: a frame's raw score is the mean of so many largest cell errors.
         motion: rms difference above which a cell moves, of full scale (stem).
         most_cells: at most so many moving cells of a frame count.
         smoothing: seconds of the rolling mean.
@@ -49,13 +48,12 @@ class DetectorConfig:
     frame_interval: float
     colour: bool = False
     cell: int = 16
-    window: int = 6
-    recent: int = 2
+    window: int = 8
+    recent: int = 1
     components: int = 32
     hidden: int = 64
-    latent: int = 8
+    latent: int = 12
     top: int = 10
-    power: float = 6.0
     motion: float = 0.03
     most_cells: int = 128
     smoothing: float = 0.8
@@ -72,7 +70,6 @@ class DetectorConfig:
             ("hidden", 1, 4096),
             ("latent", 1, 4096),
             ("top", 1, 1024),
-            ("power", 1.0, 64.0),
             ("motion", 0.0, 1.0),
             ("most_cells", 1, 1 << 16),
             ("smoothing", 0.0, 3600.0),
@@ -231,7 +228,7 @@ class Detector(nn.Module):
         errors = torch.zeros(len(windows.ready), cells.count, device=self.device)
         errors[windows.frame, windows.cell] = self.errors(windows.features)
         top = min(self.config.top, cells.count)
-        raw = _power_mean(errors.topk(top, dim=1).values, self.config.power)
+        raw = errors.topk(top, dim=1).values.sum(1) / top
         raw[~torch.tensor(windows.ready, device=self.device)] = torch.nan
         return Scores(raw, cells.spread(errors))
 
@@ -241,13 +238,6 @@ class Detector(nn.Module):
         slot = bank.open()
         scores = self.score(bank.push([slot] * len(frames), frames))
         return Scores(scores.raw[-1:], scores.heat[-1:])
-
-
-def _power_mean(largest: Tensor, power: float) -> Tensor:
-    """Mean of powers, drawn back: float32 N×K, descending, >= 0 -> float32 N; scaled, so that it cannot overflow."""
-    first = largest[:, :1].clamp_min(torch.finfo(largest.dtype).tiny)
-    mean: Tensor = first.squeeze(1) * (largest / first).pow(power).mean(1).pow(1 / power)
-    return mean
 
 
 def score_of(raw: float, theta: float) -> float:

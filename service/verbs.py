@@ -85,7 +85,7 @@ def train(
             metavar="N",
             min=2,
             max=256,
-            help="Frames in a window; if not given, 6 (stem) or 10 (pixels).",
+            help="Frames in a window; if not given, 8 (stem) or 10 (pixels).",
             show_default=False,
         ),
     ] = None,
