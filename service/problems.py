@@ -10,9 +10,11 @@ from typing import Any
 import orjson
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError, ValidationException, WebSocketRequestValidationError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketState
 
 from service import messages
@@ -66,6 +68,33 @@ def install(app: FastAPI) -> None:
     for kind in _STATUSES:
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(Exception, _answer)
+    app.add_middleware(PlainRefusals)
+
+
+class PlainRefusals:
+    """Makes a problem of the one refusal that the framework writes as plain text: a body announced too large."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        replaced = False
+
+        async def answer(message: Message) -> None:
+            nonlocal replaced
+            if message["type"] == "http.response.start" and message["status"] == 413:
+                kind = Headers(raw=message["headers"]).get("content-type", "")
+                replaced = kind.startswith("text/plain")
+                if replaced:
+                    problem = Problem(413, "the body is too large")
+                    await respond(problem, scope["path"])(scope, receive, send)
+            if not replaced:
+                await send(message)
+
+        await self._app(scope, receive, answer)
 
 
 def respond(problem: Problem, instance: str) -> Response:
