@@ -154,7 +154,6 @@ def _ped2(results: Sequence[Ped2Result]) -> list[str]:
                 "normal footage",
                 "an hour (95 % bounds)",
                 "median delay",
-                "flips",
             ),
             [_events(result) for result in results],
         ),

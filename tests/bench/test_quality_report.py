@@ -127,3 +127,15 @@ def test_self_test_and_coverage_of_every_footage_stand_side_by_side() -> None:
     assert row(text, "Ped2, seed 0") == ["Ped2, seed 0", "3 of 4, 0.912", "1.0"]
     lines = [line for line in text.splitlines() if line.startswith("| vtest.avi |")]
     assert lines == ["| vtest.avi | 5 | 1.5 | 20 | 795 | 1.0% |", "| vtest.avi | 3 of 4, 0.912 | 2.5 |"]
+
+
+def test_every_row_of_a_table_has_as_many_cells_as_its_header() -> None:
+    text = page(
+        ped2(),
+        unlabelled=[UnlabelledResult("a", report(), 1.0, 9, 0)],
+        street=[StreetResult(0, report(), 1.0, metrics())],
+    )
+    tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
+    assert len(tables) == 5
+    for table in tables:
+        assert {line.count("|") for line in table} == {table[0].count("|")}
