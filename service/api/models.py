@@ -1,0 +1,42 @@
+"""Models of the folder, and which one is active."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+
+from fastapi import APIRouter
+
+from service.api.deps import ADMIN, READ, Running, problems
+from service.api.views import ModelList, ModelView
+from service.models import Listing
+
+router = APIRouter(prefix="/v1/models", tags=["models"])
+
+
+@router.get("", operation_id="list_models", dependencies=[READ], responses=problems())
+async def models(running: Running) -> ModelList:
+    """All models, also those that cannot be used."""
+    return ModelList(models=[_view(one) for one in await asyncio.to_thread(running.models.list)])
+
+
+@router.post("/{name}/activate", operation_id="activate_model", dependencies=[ADMIN], responses=problems(404, 409))
+async def activate(name: str, running: Running) -> ModelView:
+    """Score all streams that name no model with this one: warmed first; if it does not fit one, nothing changes."""
+    await asyncio.to_thread(running.activate, name)
+    found = {one.name: one for one in await asyncio.to_thread(running.models.list)}
+    return _view(found[name])
+
+
+def _view(one: Listing) -> ModelView:
+    about = one.about
+    return ModelView(
+        name=one.name,
+        bytes=one.bytes,
+        active=one.active,
+        error=one.error,
+        sha256=None if about is None else about.sha256,
+        config=None if about is None else asdict(about.config),
+        calibration=None if about is None else asdict(about.calibration),
+        provenance=None if about is None else asdict(about.provenance),
+    )

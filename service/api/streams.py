@@ -1,0 +1,151 @@
+"""Streams: made, changed, removed; their stored scores and newest pictures."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated
+
+import cv2
+import numpy as np
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
+
+from service.api.deps import ADMIN, READ, Running, problems
+from service.api.views import ScorePage, StreamBody, StreamChange, StreamView, score_view, stream_view
+from service.problems import Problem
+from service.replay import Position
+from service.stream import Latest
+
+router = APIRouter(prefix="/v1/streams", tags=["streams"])
+_PICTURE = {200: {"content": {"image/jpeg": {}}, "description": "JPEG"}}
+
+
+class StreamList(BaseModel):
+    streams: list[StreamView]
+
+
+@router.post("", operation_id="create_stream", status_code=201, dependencies=[ADMIN], responses=problems(404, 409))
+async def create(body: StreamBody, running: Running, request: Request, response: Response) -> StreamView:
+    """Make a stream, of a camera or one that frames are pushed to."""
+    record = body.record(body.id or secrets.token_hex(6))
+    member = await asyncio.to_thread(running.roster.create, record)
+    response.headers["Location"] = str(request.url_for("read_stream", id=record.id).path)
+    return stream_view(member, running.store.epoch)
+
+
+@router.get("", operation_id="list_streams", dependencies=[READ], responses=problems())
+async def all_streams(running: Running) -> StreamList:
+    """All streams, and how they are."""
+    return StreamList(streams=[stream_view(member, running.store.epoch) for member in running.roster])
+
+
+@router.get("/{id}", operation_id="read_stream", name="read_stream", dependencies=[READ], responses=problems(404))
+async def read(id: str, running: Running) -> StreamView:
+    """One stream, and how it is."""
+    return stream_view(running.roster.get(id), running.store.epoch)
+
+
+@router.patch("/{id}", operation_id="change_stream", dependencies=[ADMIN], responses=problems(404, 409))
+async def change(id: str, body: StreamChange, running: Running) -> StreamView:
+    """Change a stream while it runs."""
+    given = body.model_fields_set
+    options = replace(running.roster.get(id).record.options, **body.changes(given))
+    member = await asyncio.to_thread(running.roster.change, id, name=body.name, options=options)
+    return stream_view(member, running.store.epoch)
+
+
+@router.delete("/{id}", operation_id="delete_stream", status_code=204, dependencies=[ADMIN], responses=problems(404))
+async def delete(id: str, running: Running, purge: bool = False) -> None:
+    """Remove a stream in any state; with `purge` also its scores and events."""
+    await asyncio.to_thread(running.roster.remove, id, purge=purge)
+
+
+@router.get("/{id}/scores", operation_id="list_scores", dependencies=[READ], responses=problems(404))
+async def scores(
+    id: str,
+    running: Running,
+    since: Annotated[
+        str | None, Query(description="`epoch:seq`, or a time (RFC 3339); if not given, from the oldest.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+) -> ScorePage:
+    """Stored scores, oldest first, also of earlier runs of the service."""
+    running.roster.get(id)
+    after, moment = (0, 0), None
+    if since is not None:
+        if "T" in since.upper():
+            moment = _time(since)
+        else:
+            try:
+                after = Position.parse(since)
+            except ValueError as error:
+                raise Problem(422, str(error)) from None
+    found = await asyncio.to_thread(running.store.history, id, after=after, since=moment, limit=limit)
+    following = f"{found[-1][0]}:{found[-1][1].seq}" if found else None
+    return ScorePage(scores=[score_view(epoch, score) for epoch, score in found], next=following)
+
+
+@router.get(
+    "/{id}/frame.jpg",
+    operation_id="read_frame",
+    dependencies=[READ],
+    response_class=Response,
+    responses={**problems(404), **_PICTURE},
+)
+async def frame(id: str, running: Running) -> Response:
+    """The newest frame that was scored."""
+    return _picture(await asyncio.to_thread(_jpeg, _latest(running, id)))
+
+
+@router.get(
+    "/{id}/heatmap.jpg",
+    operation_id="read_heatmap",
+    dependencies=[READ],
+    response_class=Response,
+    responses={**problems(404), **_PICTURE},
+)
+async def heatmap(id: str, running: Running) -> Response:
+    """Where the newest scored frame does not fit what was learned: from black over yellow, the threshold, to white."""
+    latest = _latest(running, id)
+    if latest.heat is None:
+        raise Problem(404, f"stream {id} has no heat map yet: its first window is not full")
+    return _picture(await asyncio.to_thread(_heat_jpeg, latest.heat, latest.score.threshold))
+
+
+def _latest(running: Running, id: str) -> Latest:
+    stream = running.roster.get(id).stream
+    if stream is None or stream.latest is None:
+        raise Problem(404, f"stream {id} has no scored frame yet")
+    return stream.latest
+
+
+def _picture(data: bytes) -> Response:
+    return Response(data, media_type="image/jpeg")
+
+
+def _jpeg(latest: Latest) -> bytes:
+    data = latest.frame.data
+    if isinstance(data, bytes):
+        if data.startswith(b"\xff\xd8"):
+            return data
+        data = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    return cv2.imencode(".jpg", data)[1].tobytes()
+
+
+def _heat_jpeg(heat: np.ndarray[tuple[int, ...], np.dtype[np.float32]], theta: float) -> bytes:
+    level = np.clip(heat / theta * 192, 0, 255).astype(np.uint8)
+    large = cv2.resize(level, None, fx=16, fy=16, interpolation=cv2.INTER_CUBIC)
+    return cv2.imencode(".jpg", cv2.applyColorMap(large, cv2.COLORMAP_HOT))[1].tobytes()
+
+
+def _time(text: str) -> float:
+    try:
+        found = datetime.fromisoformat(text.replace(" ", "+"))  # a plus that was not escaped in the query
+    except ValueError:
+        raise Problem(422, f"since {text[:40]!r}: expected epoch:seq, or a time such as 2026-01-31T12:00:00Z") from None
+    if found.tzinfo is None:
+        raise Problem(422, f"since {text[:40]!r}: give the time zone, such as Z")
+    return found.timestamp()

@@ -1,0 +1,221 @@
+"""Videos to be scored: uploads become jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.datastructures import UploadFile
+from starlette.responses import JSONResponse
+
+from model.offline import Align
+from model.smoothing import Normalization
+from service.api.deps import INGEST, Running, problems
+from service.api.views import JobScores, JobView, job_view, row_view
+from service.containers import SNIFFED, ContainerError, sniff
+from service.jobs import JobOptions
+from service.monitor import Monitor
+from service.problems import Problem
+from service.records import Job
+
+WAIT = 60.0
+"""Seconds that `wait` waits at most."""
+
+_MOST_WAITED_ROWS = 20_000
+_CHUNK = 1 << 20
+_NAME = re.compile(r"[^\x00-\x1f\x7f/\\]{1,200}")
+_RESULTS = problems(404, 409, 413, 415, 429, 507)
+
+
+class Fields(BaseModel):
+    """How a job is scored, as text from a form or a query."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    smooth: str | None = None
+    normalize: Normalization = "none"
+    align: Align = "last"
+    repair: str = "noise"
+    fps: float | None = None
+    model: str | None = None
+    skip_bad: bool = False
+
+    def options(self) -> JobOptions:
+        try:
+            return JobOptions(**self.model_dump())
+        except ValueError as error:
+            raise Problem(422, str(error)) from None
+
+
+def make_router(max_upload_bytes: int) -> APIRouter:
+    """The routes, with the limit of the settings."""
+    router = APIRouter(prefix="/v1/videos", tags=["videos"])
+
+    @router.post(
+        "",
+        operation_id="post_videos",
+        status_code=202,
+        dependencies=[INGEST],
+        responses=_RESULTS,
+        max_body_size=max_upload_bytes,
+        openapi_extra=_FORM,
+    )
+    async def post(
+        request: Request,
+        running: Running,
+        wait: Annotated[bool, Query(description="Answer with the scores if they are there in a minute.")] = False,
+    ) -> JobView:
+        """Videos, or zips of videos or of folders of frames, as a form; scored as one job."""
+        expected = _length(request)
+        id, folder = await asyncio.to_thread(running.jobs.admit, expected)
+        try:
+            async with request.form(max_files=1000, max_fields=20) as form:
+                files = [item for item in form.getlist("file") if isinstance(item, UploadFile)]
+                if not files:
+                    raise Problem(422, "expected one or more files in the form's field `file`")
+                options = _options({k: v for k, v in form.items() if isinstance(v, str) and k != "file"})
+                names = tuple(_named(file.filename or "") for file in files)
+                for number, file in enumerate(files):
+                    await asyncio.to_thread(_keep, file.file, folder / str(number), names[number])
+            return await _submit(running, id, names, options, wait)
+        except BaseException:
+            running.jobs.discard(folder)
+            raise
+
+    @router.put(
+        "/{name}",
+        operation_id="put_video",
+        status_code=202,
+        dependencies=[INGEST],
+        responses=_RESULTS,
+        max_body_size=max_upload_bytes,
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+            }
+        },
+    )
+    async def put(
+        name: str,
+        request: Request,
+        running: Running,
+        fields: Annotated[_Query, Query()],
+    ) -> JobView:
+        """One video or zip as the body itself: the quickest way."""
+        options = Fields(**fields.model_dump(exclude={"wait", "ticket"})).options()
+        name = _named(name)
+        id, folder = await asyncio.to_thread(running.jobs.admit, _length(request))
+        try:
+            await _receive(request, folder / "0", name)
+            return await _submit(running, id, (name,), options, fields.wait)
+        except BaseException:
+            running.jobs.discard(folder)
+            raise
+
+    return router
+
+
+class _Query(Fields):
+    wait: bool = False
+    ticket: str | None = None
+
+
+async def _receive(request: Request, path: Path, name: str) -> None:
+    """Writes a body to disk as it comes."""
+    with path.open("xb") as file:
+        head = b""
+        pending = bytearray()
+        checked = False
+        async for chunk in request.stream():
+            pending += chunk
+            if not checked and len(pending) >= SNIFFED:
+                _check(bytes(pending[:SNIFFED]), name)
+                checked = True
+            if len(pending) >= _CHUNK:
+                await asyncio.to_thread(file.write, pending)
+                pending = bytearray()
+        if not checked:
+            head = bytes(pending[:SNIFFED])
+            _check(head, name)
+        await asyncio.to_thread(file.write, pending)
+
+
+def _keep(source: BinaryIO, path: Path, name: str) -> None:
+    """Copies a file of a form, in pieces."""
+    head = source.read(SNIFFED)
+    _check(head, name)
+    with path.open("xb") as file:
+        file.write(head)
+        while chunk := source.read(_CHUNK):
+            file.write(chunk)
+
+
+def _check(head: bytes, name: str) -> None:
+    try:
+        sniff(head)
+    except ContainerError as error:
+        raise Problem(415, f"{name}: {error}") from None
+
+
+async def _submit(running: Monitor, id: str, names: tuple[str, ...], options: JobOptions, wait: bool) -> JobView:
+    job: Job = await asyncio.to_thread(running.jobs.submit, id, names, options)
+    if wait:
+        job = await running.jobs.wait(id, WAIT)
+        if job.state == "done" and job.frames <= _MOST_WAITED_ROWS:
+            rows = await asyncio.to_thread(lambda: [row_view(row) for row in running.jobs.rows(id)])
+            found = JobScores(job=job_view(job), scores=rows)
+            return JSONResponse(found.model_dump(mode="json"))  # type: ignore[return-value]
+    response = job_view(job)
+    return JSONResponse(  # type: ignore[return-value]
+        response.model_dump(mode="json"), 202, {"Location": f"/v1/jobs/{id}"}
+    )
+
+
+def _options(given: dict[str, str]) -> JobOptions:
+    try:
+        return Fields(**{name: value or None for name, value in given.items()}).options()  # type: ignore[arg-type]
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        raise Problem(422, "; ".join(faults)) from None
+
+
+def _named(name: str) -> str:
+    """A client's name of a file. It names clips; nothing on disk has it."""
+    name = name.replace("\\", "/").rpartition("/")[2]
+    if not _NAME.fullmatch(name) or name in (".", ".."):
+        raise Problem(422, "expected a file name of 1 to 200 characters")
+    return name
+
+
+def _length(request: Request) -> int | None:
+    text = request.headers.get("content-length", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
+
+
+_FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
+                        "smooth": {"type": "string", "examples": ["gaussian:1"]},
+                        "normalize": {"type": "string", "enum": ["none", "video", "global"]},
+                        "align": {"type": "string", "enum": ["last", "centre"]},
+                        "repair": {"type": "string", "examples": ["flip,noise"]},
+                        "fps": {"type": "number"},
+                        "model": {"type": "string"},
+                        "skip_bad": {"type": "boolean"},
+                    },
+                }
+            }
+        },
+    }
+}

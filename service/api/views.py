@@ -1,0 +1,338 @@
+"""Bodies of requests and answers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+
+from model.tables import Row
+from service.addresses import redact
+from service.messages import timestamp
+from service.records import Event, EventLabel, Health, Job, JobState, Policy, Score, StreamOptions, StreamRecord
+from service.roster import Member
+
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Point = tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]
+Polygon = Annotated[list[Point], Field(min_length=3, max_length=200)]
+Finite = {"allow_inf_nan": False}
+
+
+def _written(moment: datetime) -> str:
+    return timestamp(moment.timestamp())
+
+
+Time = Annotated[datetime, PlainSerializer(_written, return_type=str)]
+
+
+def moment(seconds: float | None) -> Any:
+    """Seconds since 1970 as a time, None as it is."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+class Body(BaseModel):
+    """What a client sends: nothing unknown, no infinite numbers."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class OptionsBody(Body):
+    """What can be changed on a stream while it runs; null leaves it to the model or the settings."""
+
+    model: str | None = Field(None, max_length=100, description="Name of a model; if not given, the active one.")
+    threshold: float | None = Field(None, gt=0, description="Raw error at which `score` is 0.5.")
+    smoothing: float | None = Field(None, ge=0, le=3600, description="Seconds of the rolling mean.")
+    policy: Policy = Field("latest", description="`latest` drops the oldest waiting frame, `every` holds back.")
+    max_rate: float | None = Field(None, gt=0, le=1000, description="Frames a second that are scored at most.")
+    muted_until: AwareDatetime | None = Field(None, description="Events before it are recorded and not announced.")
+    mask: list[Polygon] = Field(
+        [], max_length=100, description="Polygons in fractions of width and height; only what lies in one is scored."
+    )
+    minimum: float | None = Field(None, ge=0, le=3600, description="Seconds an excursion must last to be anomalous.")
+    cooldown: float | None = Field(None, ge=0, le=86_400, description="Seconds after an event in which none opens.")
+
+    def changes(self, names: set[str]) -> dict[str, Any]:
+        """Fields of `StreamOptions` by name, as far as they are in `names`."""
+        found = {name: getattr(self, name) for name in names & StreamOptions.__dataclass_fields__.keys()}
+        if found.get("muted_until") is not None:
+            found["muted_until"] = found["muted_until"].timestamp()
+        if "mask" in found:
+            found["mask"] = tuple(tuple(map(tuple, polygon)) for polygon in found["mask"])
+        return found
+
+
+class StreamBody(OptionsBody):
+    """A stream to be made."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"id": "gate", "name": "North gate", "source": "rtsp://user:password@10.0.0.5/live"},
+                {"id": "phone", "policy": "every"},
+            ]
+        }
+    )
+    id: Id | None = Field(None, description="Letters, digits, dot, dash, underscore; if not given, one is made.")
+    name: str | None = Field(None, min_length=1, max_length=200, description="What people call it.")
+    source: str | None = Field(
+        None, max_length=2048, description="A camera's URL or the name of a configured source; none: frames are pushed."
+    )
+    loop: bool = Field(False, description="Begin a file anew at its end.")
+
+    def record(self, id: str) -> StreamRecord:
+        options = StreamOptions(**self.changes(set(StreamOptions.__dataclass_fields__)))
+        return StreamRecord(id, self.name or id, self.source, options, self.loop)
+
+
+class StreamChange(OptionsBody):
+    """What changes of a stream; what is not in it stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"threshold": 0.8}, {"name": "Gate"}]})
+    name: str | None = Field(None, min_length=1, max_length=200)
+
+
+class OptionsView(BaseModel):
+    model: str | None
+    threshold: float | None
+    smoothing: float | None
+    policy: Policy
+    max_rate: float | None
+    muted_until: Time | None
+    mask: list[list[tuple[float, float]]]
+    minimum: float | None
+    cooldown: float | None
+
+
+class StreamView(BaseModel):
+    """A stream, and how it is."""
+
+    id: str
+    name: str
+    source: str | None
+    loop: bool
+    created: Time
+    options: OptionsView
+    health: Health
+    reason: str
+    error_class: str
+    model: str | None = Field(description="That scores it now.")
+    threshold: float | None = Field(description="In force now.")
+    frames: int
+    scored: int
+    dropped: dict[str, int]
+    reconnects: int
+    latest: ScoreView | None
+
+
+class ScoreView(BaseModel):
+    """One scored frame."""
+
+    epoch: int
+    seq: int
+    frame: int
+    pts: float
+    captured: Time
+    scored: Time
+    raw: float | None
+    score: float | None
+    smoothed: float | None
+    threshold: float
+    state: str
+    dropped: int
+    reason: str
+
+
+class ScorePage(BaseModel):
+    scores: list[ScoreView]
+    next: str | None = Field(description="Give it as `since` for what follows; null: nothing was found.")
+
+
+class EventView(BaseModel):
+    """An excursion."""
+
+    id: int
+    stream: str
+    kind: str
+    epoch: int
+    started: Time
+    ended: Time | None
+    peaked: Time
+    peak: float
+    peak_frame: int
+    first_seq: int
+    peak_seq: int
+    last_seq: int | None
+    muted: bool
+    label: EventLabel | None
+    reason: str
+    heat: list[list[float]] | None
+
+
+class EventPage(BaseModel):
+    events: list[EventView]
+    next: str | None
+
+
+class EventChange(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"label": "false"}]})
+    label: EventLabel | None = Field(description="What a person says of it: a true or a false alarm.")
+
+
+class JobView(BaseModel):
+    """Uploaded videos, and how far they are."""
+
+    id: str
+    state: JobState
+    files: list[str]
+    options: dict[str, Any]
+    created: Time
+    started: Time | None
+    finished: Time | None
+    progress: float
+    frames: int
+    error: str
+
+
+class JobPage(BaseModel):
+    jobs: list[JobView]
+    next: str | None
+
+
+class RowView(BaseModel):
+    clip: str
+    frame: int
+    time: float
+    raw: float | None
+    score: float | None
+    smoothed: float | None
+    state: str
+    reason: str
+
+
+class JobScores(BaseModel):
+    job: JobView
+    scores: list[RowView]
+
+
+class ModelView(BaseModel):
+    """A model of the folder."""
+
+    name: str
+    bytes: int
+    active: bool
+    error: str
+    sha256: str | None
+    config: dict[str, Any] | None
+    calibration: dict[str, Any] | None
+    provenance: dict[str, Any] | None
+
+
+class ModelList(BaseModel):
+    models: list[ModelView]
+
+
+class TicketView(BaseModel):
+    ticket: str
+    seconds: float = Field(description="For so long it can be used, once.")
+
+
+def stream_view(member: Member, epoch: int) -> StreamView:
+    """A stream as clients see it: without the source's login."""
+    record, stream, options = member.record, member.stream, member.record.options
+    latest = None if stream is None else stream.latest
+    return StreamView(
+        id=record.id,
+        name=record.name,
+        source=None if record.source is None else redact(record.source),
+        loop=record.loop,
+        created=moment(record.created),
+        options=OptionsView(
+            model=options.model,
+            threshold=options.threshold,
+            smoothing=options.smoothing,
+            policy=options.policy,
+            max_rate=options.max_rate,
+            muted_until=moment(options.muted_until),
+            mask=[list(polygon) for polygon in options.mask],
+            minimum=options.minimum,
+            cooldown=options.cooldown,
+        ),
+        health=member.health,
+        reason=member.problem if stream is None else redact(stream.reason),
+        error_class="" if stream is None else stream.error_class,
+        model=None if stream is None else stream.plan.model.name,
+        threshold=None if stream is None else stream.plan.theta,
+        frames=member.frames_in,
+        scored=member.scored,
+        dropped={cause.value: count for cause, count in member.dropped.items()},
+        reconnects=member.reconnects,
+        latest=None if latest is None else score_view(epoch, latest.score),
+    )
+
+
+def score_view(epoch: int, score: Score) -> ScoreView:
+    return ScoreView(
+        epoch=epoch,
+        seq=score.seq,
+        frame=score.frame,
+        pts=score.pts,
+        captured=moment(score.captured),
+        scored=moment(score.scored),
+        raw=score.raw,
+        score=score.score,
+        smoothed=score.smoothed,
+        threshold=score.threshold,
+        state=score.state.value,
+        dropped=score.dropped,
+        reason=score.reason,
+    )
+
+
+def event_view(event: Event) -> EventView:
+    return EventView(
+        id=event.id,
+        stream=event.stream,
+        kind=event.kind,
+        epoch=event.epoch,
+        started=moment(event.started),
+        ended=moment(event.ended),
+        peaked=moment(event.peaked),
+        peak=event.peak,
+        peak_frame=event.peak_frame,
+        first_seq=event.first_seq,
+        peak_seq=event.peak_seq,
+        last_seq=event.last_seq,
+        muted=event.muted,
+        label=event.label,
+        reason=event.reason,
+        heat=None if event.heat is None else [list(row) for row in event.heat],
+    )
+
+
+def job_view(job: Job) -> JobView:
+    return JobView(
+        id=job.id,
+        state=job.state,
+        files=list(job.files),
+        options=job.options,
+        created=moment(job.created),
+        started=moment(job.started),
+        finished=moment(job.finished),
+        progress=job.progress,
+        frames=job.frames,
+        error=job.error,
+    )
+
+
+def row_view(row: Row) -> RowView:
+    return RowView(
+        clip=row.clip,
+        frame=row.frame,
+        time=row.time,
+        raw=row.raw,
+        score=row.score,
+        smoothed=row.smoothed,
+        state=row.state.value,
+        reason=row.reason,
+    )

@@ -1,0 +1,114 @@
+"""`framewatch serve`: the service on a socket, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from typing import Any
+
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+
+from service import logs
+from service.app import create_app
+from service.faults import InputError
+from service.monitor import Monitor
+from service.settings import Settings, is_loopback
+
+_ROOM = 1 << 16  # bytes of a message over the frame limit that still get an answer before the socket is closed
+log = logging.getLogger(__name__)
+
+
+class DrainingServer(uvicorn.Server):
+    """Drains the service before it closes connections, so that everybody gets the last scores and a goodbye."""
+
+    def __init__(self, config: uvicorn.Config, monitor: Monitor) -> None:
+        super().__init__(config)
+        self._monitor = monitor
+
+    async def run_monitored(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts the service, and serves it until a signal comes.
+
+        Raises:
+            StoreError, ModelError, DeviceError: it cannot be started.
+        """
+        await self._monitor.start()
+        try:
+            await self.serve(sockets)
+        finally:
+            await self._monitor.stop()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()  # no new connections
+        await self._monitor.stop()
+        await asyncio.sleep(0.1)  # the last messages leave
+        await super().shutdown(sockets)
+
+
+def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """How uvicorn is to serve."""
+    password = settings.ssl_keyfile_password
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        ws="websockets-sansio",
+        ws_max_size=settings.max_frame_bytes + _ROOM,
+        ws_per_message_deflate=False,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+        ssl_certfile=settings.ssl_certfile,
+        ssl_keyfile=settings.ssl_keyfile,
+        ssl_keyfile_password=None if password is None else password.get_secret_value(),
+    )
+
+
+def run(settings: Settings) -> None:
+    """Serves until SIGTERM or Ctrl-C, then drains.
+
+    Raises:
+        InputError: the address cannot be listened on, or the certificate cannot be read.
+        StoreError, ModelError, DeviceError: it cannot be started.
+    """
+    logs.configure(settings.log_level, settings.log_format)
+    app = create_app(settings)
+    config = server_config(app, settings)
+    try:
+        config.load()
+    except OSError as error:
+        raise InputError(f"the TLS certificate or its key cannot be used: {error}") from error
+    listening = _listen(settings)
+    _say_where(settings, listening)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _ignore)  # uvicorn drains at the first one, and raises it again for us when it is done
+    with listening, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(DrainingServer(config, app.state.monitor).run_monitored([listening]))
+
+
+def _listen(settings: Settings) -> socket.socket:
+    host = settings.host.strip("[]")
+    try:
+        family = socket.getaddrinfo(host, settings.port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        raise InputError(f"cannot listen on {host} port {settings.port}: {error.strerror or error}") from error
+
+
+def _say_where(settings: Settings, listening: socket.socket) -> None:
+    scheme = "https" if settings.ssl_certfile else "http"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"{scheme}://{host}:{listening.getsockname()[1]}{settings.root_path}"
+    keys = "with keys" if settings.auth_on else "without keys"
+    log.info("serving on %s, %s; /docs describes it", url, keys)
+    if not settings.auth_on and not is_loopback(settings.host):
+        log.warning("everybody who reaches %s can use everything: keys are turned off", url)
+
+
+def _ignore(number: int, frame: Any) -> None:
+    """A signal that is answered already."""

@@ -1,0 +1,350 @@
+"""Videos that are scored as a whole: kept until their turn, decoded in the sandbox, scored on the live engine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from model.clips import FootageError
+from model.frames import PictureSizeError, Repair
+from model.offline import Align, Offline
+from model.scoring import ClipScorer
+from model.smoothing import Normalization, parse_smoothing
+from model.tables import Row
+from service.clips import EngineFrames
+from service.models import Model, ModelError, Models
+from service.problems import Problem, not_found
+from service.records import Job, JobState
+from service.sandbox import DecodeLimits, DecodeOptions, Decoding, Upload, decode_in_child
+from service.sandbox_clips import clips_of
+from service.scorer import Scorer, ScorerError
+from service.settings import Settings
+from service.store import Store
+
+ENDED: frozenset[JobState] = frozenset(["done", "failed", "cancelled"])
+_ROWS = 500  # stored at once
+_NEWS = 0.5  # seconds between two words about the progress
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions:
+    """How a job is scored, as a client gives it; checked when it is made.
+
+    Attributes:
+        smooth: `rolling:SECONDS`, `gaussian:SECONDS` or `none`; None: the model's own.
+        normalize: see `model.offline.Offline`.
+        align: see there.
+        repair: `none`, or some of `flip,noise`.
+        fps: frames a second of numbered pictures.
+        model: name; None: the active one when the job begins.
+        skip_bad: leave out frames and files that cannot be read.
+    """
+
+    smooth: str | None = None
+    normalize: Normalization = "none"
+    align: Align = "last"
+    repair: str = "noise"
+    fps: float | None = None
+    model: str | None = None
+    skip_bad: bool = False
+
+    def __post_init__(self) -> None:
+        self.offline()
+        Repair.parse(self.repair)
+        if self.fps is not None and not 1 / 3600 <= self.fps <= 1000:
+            raise ValueError(f"fps {self.fps}: expected frames a second, from one an hour (0.000278) to 1000")
+
+    def offline(self) -> Offline:
+        return Offline(self.align, None if self.smooth is None else parse_smoothing(self.smooth), self.normalize)
+
+
+class _Stopped(Exception):
+    """The job is cancelled, or the service stops."""
+
+
+class Jobs:
+    """One job at a time, in order, in a thread of its own. What is unfinished at a stop begins anew at the next start.
+
+    Attributes:
+        folder: where uploads lie.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        models: Models,
+        scorer: Scorer,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.folder = settings.data_dir / "uploads"
+        self._settings = settings
+        self._store = store
+        self._models = models
+        self._scorer = scorer
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._open: dict[str, Job] = {}  # that wait or run, oldest first
+        self._cancelled: set[str] = set()
+        self._decoding: Decoding | None = None
+        self._stopping = False
+        self._thread = threading.Thread(target=self._work, name="framewatch-jobs", daemon=True)
+
+    @property
+    def open(self) -> int:
+        """How many jobs wait or run."""
+        return len(self._open)
+
+    def start(self) -> None:
+        """Takes up what was left unfinished, removes uploads that belong to nothing, and begins."""
+        left: list[Job] = []
+        cursor: str | None = None
+        while True:
+            page, cursor = self._store.jobs(cursor, 200, states=("queued", "running"))
+            left += page
+            if cursor is None:
+                break
+        for job in reversed(left):
+            self._store.clear_job_rows(job.id)
+            job = replace(job, state="queued", started=None, progress=0.0, frames=0)
+            self._store.put_job(job)
+            self._open[job.id] = job
+        if self.folder.is_dir():
+            for path in self.folder.iterdir():
+                if path.name not in self._open:
+                    shutil.rmtree(path, ignore_errors=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the job that runs, without a result; it begins anew at the next start."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+            decoding = self._decoding
+        if decoding is not None:
+            decoding.close()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def admit(self, bytes_expected: int | None = None) -> tuple[str, Path]:
+        """Makes room for an upload: the id of the job that it will be, and a folder for its files.
+
+        Raises:
+            Problem: 413, 429, or 507 when the disk is nearly full.
+        """
+        self._settings_allow(bytes_expected)
+        id = secrets.token_hex(8)
+        folder = self.folder / id
+        folder.mkdir(mode=0o700, parents=True)
+        return id, folder
+
+    def discard(self, folder: Path) -> None:
+        """Removes an upload that becomes no job."""
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def submit(self, id: str, files: tuple[str, ...], options: JobOptions) -> Job:
+        """Queues a job whose files lie in its folder, named 0, 1, 2 and so on.
+
+        Raises:
+            ModelError: there is no such model.
+        """
+        if options.model is not None:
+            self._models.get(options.model)
+        job = Job(id, "queued", self._clock(), files, asdict(options))
+        self._store.put_job(job)
+        with self._changed:
+            self._open[id] = job
+            self._changed.notify_all()
+        return job
+
+    def get(self, id: str) -> Job:
+        """A job as it is now.
+
+        Raises:
+            Problem: 404.
+        """
+        job = self._open.get(id) or self._store.job(id)
+        if job is None:
+            raise not_found("job", id)
+        return job
+
+    def page(self, cursor: str | None, limit: int) -> tuple[list[Job], str | None]:
+        """Jobs, newest first; see `Store.jobs`."""
+        jobs, following = self._store.jobs(cursor, limit)
+        return [self._open.get(job.id, job) for job in jobs], following
+
+    def rows(self, id: str) -> Iterator[Row]:
+        """The scores of a job that is done.
+
+        Raises:
+            Problem: 404, or 409 while there is no result.
+        """
+        job = self.get(id)
+        if job.state != "done":
+            reason = f": {job.error}" if job.error else ""
+            raise Problem(409, f"job {id} is {job.state}{reason}", retry_after=None if job.state in ENDED else 2)
+        return self._store.job_rows(id)
+
+    def remove(self, id: str) -> None:
+        """Cancels a job that waits or runs; removes one that has ended, with its scores.
+
+        Raises:
+            Problem: 404.
+        """
+        with self._changed:
+            waiting = id in self._open
+            if waiting:
+                self._cancelled.add(id)
+                self._changed.notify_all()
+            decoding = self._decoding if waiting and next(iter(self._open)) == id else None
+        if decoding is not None:
+            decoding.close()
+        if not waiting and not self._store.delete_job(id):
+            raise not_found("job", id)
+
+    async def wait(self, id: str, seconds: float) -> Job:
+        """A job as soon as it has ended, or as it is after some seconds."""
+        until = time.monotonic() + seconds
+        job = self.get(id)
+        while job.state not in ENDED and time.monotonic() < until:
+            await asyncio.sleep(0.05)
+            job = await asyncio.to_thread(self.get, id)
+        return job
+
+    def _settings_allow(self, bytes_expected: int | None) -> None:
+        settings = self._settings
+        if self.open >= settings.max_jobs:
+            raise Problem(429, f"{self.open} jobs wait, as many as are allowed", retry_after=30)
+        if bytes_expected is not None and bytes_expected > settings.max_upload_bytes:
+            raise Problem(413, f"an upload may have {settings.max_upload_bytes} bytes at most")
+        free = shutil.disk_usage(settings.data_dir).free
+        if free - (bytes_expected or 0) < settings.min_free_disk_bytes:
+            raise Problem(507, "there is too little free disk space for uploads", retry_after=60)
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopping or self._open)
+                if self._stopping:
+                    return
+                job = next(iter(self._open.values()))
+            try:
+                self._conclude(job.id, self._run(job))
+            except Exception:
+                log.exception("job %s could not be concluded", job.id)
+                with self._changed:
+                    self._open.pop(job.id, None)
+
+    def _conclude(self, id: str, job: Job | None) -> None:
+        """Stores how a job ended; None: the service stops, and it begins anew at the next start."""
+        if job is None:
+            return
+        self._store.put_job(job)
+        with self._changed:
+            self._open.pop(id, None)
+            self._cancelled.discard(id)
+        self.discard(self.folder / id)
+        log.info("job %s is %s: %d frames %s", id, job.state, job.frames, job.error)
+
+    def _run(self, job: Job) -> Job | None:
+        try:
+            self._check(job.id)
+            job = self._note(replace(job, state="running", started=self._clock()))
+            frames = self._score(job)
+            return replace(self._open[job.id], state="done", finished=self._clock(), progress=1.0, frames=frames)
+        except Exception as error:
+            now = self._open[job.id]
+            if self._stopping:
+                return None
+            with suppress(Exception):
+                self._store.clear_job_rows(job.id)
+            if job.id in self._cancelled:
+                return replace(now, state="cancelled", finished=self._clock())
+            return replace(now, state="failed", finished=self._clock(), error=_said(error))
+
+    def _score(self, job: Job) -> int:
+        options = JobOptions(**job.options)
+        model = self._model(options)
+        config = model.detector.config
+        uploads = [Upload(self.folder / job.id / str(n), name) for n, name in enumerate(job.files)]
+        decode = DecodeOptions(options.fps, config.colour, options.skip_bad)
+        settings = self._settings
+        limits = DecodeLimits(
+            seconds=settings.max_video_seconds, pixels=settings.max_pixels, member_bytes=settings.max_upload_bytes
+        )
+        with decode_in_child(uploads, decode, limits) as decoding:
+            self._decoding = decoding
+            try:
+                rows = self._live_rows(job, decoding, model, options)
+                offline = options.offline()
+                return self._keep(job, rows if offline.live else offline.apply(rows, config))
+            finally:
+                self._decoding = None
+
+    def _live_rows(self, job: Job, decoding: Decoding, model: Model, options: JobOptions) -> Iterator[Row]:
+        scorer = ClipScorer(
+            model.detector,
+            repair=Repair.parse(options.repair),
+            smoothing=options.offline().seconds,
+            frames=EngineFrames(self._scorer, model),
+        )
+        totals = [clip.frames for clip in decoding.clips]
+        total = sum(filter(None, totals)) if all(totals) else None
+        done, said = 0, 0.0
+        for clip in clips_of(decoding):
+            with closing(scorer.score(clip)) as scored_frames:
+                for scored in scored_frames:
+                    self._check(job.id)
+                    done += 1
+                    if time.monotonic() - said > _NEWS:
+                        said = time.monotonic()
+                        progress = 0.0 if total is None else min(done / total, 0.99)
+                        self._note(replace(self._open[job.id], progress=progress, frames=done))
+                    yield scored.row
+
+    def _keep(self, job: Job, rows: Iterator[Row]) -> int:
+        count = 0
+        held: list[Row] = []
+        for row in rows:
+            held.append(row)
+            if len(held) == _ROWS:
+                self._store.put_job_rows(job.id, held)
+                count += len(held)
+                held = []
+        self._check(job.id)
+        self._store.put_job_rows(job.id, held)
+        return count + len(held)
+
+    def _model(self, options: JobOptions) -> Model:
+        if options.model is not None:
+            return self._models.get(options.model)
+        if self._models.active is None:
+            raise ModelError("no model is active")
+        return self._models.active
+
+    def _check(self, id: str) -> None:
+        if self._stopping or id in self._cancelled:
+            raise _Stopped
+
+    def _note(self, job: Job) -> Job:
+        """What is known of a job while it runs is in memory only: at a restart it begins anew."""
+        self._open[job.id] = job
+        return job
+
+
+def _said(error: Exception) -> str:
+    """What a client reads of an error. Paths of this machine are not in it."""
+    if isinstance(error, FootageError | PictureSizeError | ModelError | ScorerError):
+        return str(error)[:2000]
+    log.error("a job failed", exc_info=error)
+    return "the service failed on this job; its log says why"

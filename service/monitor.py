@@ -1,0 +1,246 @@
+"""The running service: everything that one process has once, put together, started and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from pathlib import Path
+
+from model.atomic import atomic_path
+from model.checkpoint import bundled
+from model.detector import Precision
+from model.device import choose_device, choose_precision
+from model.workers import Workers
+from service.announcer import Announcer
+from service.auth import Access, mint, write_admin_key
+from service.batching import BatchLimits
+from service.hub import Hub
+from service.jobs import Jobs
+from service.metrics import Metrics
+from service.models import Model, ModelError, Models
+from service.problems import Problem
+from service.records import Health
+from service.retention import Retention, disk_is_short
+from service.roster import NO_MODEL, Roster
+from service.scorer import Scorer, ScorerLimits
+from service.settings import Settings
+from service.store import Store
+
+BEAT = 5.0
+"""Seconds without a sign of life after which the engine counts as stuck."""
+
+_DEMO = Path("demo")
+log = logging.getLogger(__name__)
+
+
+class Monitor:
+    """The service apart from HTTP. Made without side effects; `start` opens the data folder and loads the model.
+
+    Attributes:
+        settings: of the service.
+        metrics: what is measured.
+        draining: it is about to end and takes nothing in any more.
+        clients: websockets and event streams that are open.
+    """
+
+    store: Store
+    access: Access
+    models: Models
+    scorer: Scorer
+    hub: Hub
+    roster: Roster
+    jobs: Jobs
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.draining = asyncio.Event()
+        self.clients = 0
+        self._started = False
+        self._stopped = False
+        self._retention: Retention | None = None
+        self._ticking: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def device(self) -> str:
+        """What computes."""
+        return str(self._device)
+
+    async def start(self) -> None:
+        """Starts everything; a second call does nothing. On the event loop that will serve.
+
+        Raises:
+            StoreError, DeviceError, ModelError: with a message for the user.
+        """
+        if self._started:
+            return
+        self._loop = asyncio.get_running_loop()
+        settings = self.settings
+        self._device = choose_device(settings.device)
+        precision = choose_precision(settings.precision, self._device)
+        self.store = await asyncio.to_thread(Store.open, settings.data_dir)
+        self._build(precision)
+        self._started = True
+        try:
+            self.scorer.start()
+            await asyncio.to_thread(self._open)
+            self._measure()
+            self._ticking = asyncio.create_task(self._tick())
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Drains and ends everything; a second call does nothing. Subscribers are told that the service restarts."""
+        if self._stopped or not self._started:
+            return
+        self._stopped = True
+        self.draining.set()
+        if self._ticking is not None:
+            self._ticking.cancel()
+        await asyncio.to_thread(self._drain)
+        await asyncio.sleep(0)  # what the store's thread has just announced goes out first
+        self.hub.close()
+        await asyncio.to_thread(self.store.close)
+
+    def in_loop(self, function: Callable[[], object]) -> None:
+        """Runs something on the event loop's thread, soon; not at all once that has ended."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(function)
+
+    def reasons(self) -> list[str]:
+        """Why the service is not ready; empty: it is. No input or output is done for it."""
+        found = []
+        if self.draining.is_set():
+            found.append("the service is stopping")
+        if self.models.active is None:
+            found.append(NO_MODEL)
+        if self.scorer.failed:
+            found.append(self.scorer.failed)
+        elif self.scorer.heartbeat_age > BEAT:
+            found.append(f"the scorer has not moved for {self.scorer.heartbeat_age:.0f} s")
+        if self.store.degraded:
+            found.append(self.store.degraded)
+        return found
+
+    def activate(self, name: str) -> Model:
+        """Makes a model the active one, for all streams that name none; remembered for the next start.
+
+        Raises:
+            UnknownModelError, ModelError, OptionError: nothing has changed.
+        """
+        model = self.models.activate(name, warm=self.scorer.warm, switch=self.roster.follow)
+        self.roster.revive()
+        with atomic_path(self._remembered) as path:
+            path.write_text(name + "\n", encoding="utf-8")
+        log.info("model %s is active", name)
+        return model
+
+    def enter(self) -> None:
+        """A client wants to stay connected.
+
+        Raises:
+            Problem: 503: there are too many, or the service is stopping.
+        """
+        if self.draining.is_set():
+            raise Problem(503, "the service is stopping", retry_after=5)
+        if self.clients >= self.settings.max_clients:
+            raise Problem(503, f"{self.clients} connections are as many as are allowed", retry_after=10)
+        self.clients += 1
+
+    def leave(self) -> None:
+        """A client that had entered has gone."""
+        self.clients -= 1
+
+    @property
+    def _remembered(self) -> Path:
+        return self.settings.data_dir / "active-model"
+
+    def _build(self, precision: Precision) -> None:
+        settings = self.settings
+        self.access = Access(self.store, on=settings.auth_on, origins=settings.allowed_origins)
+        workers = Workers.for_device(self._device)
+        self.models = Models(settings.models_folder, device=self._device, precision=precision, workers=workers)
+        self.hub = Hub(self.store.epoch, self.store, kept=max(1, settings.replay_count))
+        announcer = Announcer(
+            self.store,
+            watch=lambda id: self.roster.watch(id),
+            publish=lambda said: self.in_loop(lambda: self.hub.publish(said)),
+            on_scores=self.metrics.scores,
+        )
+        limits = ScorerLimits(BatchLimits(settings.max_batch), settings.batch_wait_ms / 1000)
+        self.scorer = Scorer(on_results=announcer, on_batch=self.metrics.batch, limits=limits)
+        self.roster = Roster(settings, self.store, self.models, self.scorer, self.hub, announcer, in_loop=self.in_loop)
+        self.jobs = Jobs(settings, self.store, self.models, self.scorer)
+
+    def _open(self) -> None:
+        settings = self.settings
+        if settings.auth_on and not any(key.revoked is None for key in self.store.keys()):  # noqa: SIM118
+            key, record = mint("admin", ("admin",), time.time())
+            self.store.put_key(record)
+            log.info("the first key is in %s", write_admin_key(settings.data_dir, key))
+        self._activate_first()
+        self.roster.restore()
+        self.jobs.start()
+        self._retention = Retention(
+            self.store.upkeep,
+            max_bytes=settings.scores_max_bytes,
+            max_age_s=None if settings.scores_max_age_days is None else 86_400 * settings.scores_max_age_days,
+            short_of_space=disk_is_short(settings.data_dir, settings.min_free_disk_bytes),
+        )
+        self._retention.start()
+
+    def _activate_first(self) -> None:
+        """The model of the settings, or else the one that was active before."""
+        asked = self.settings.model
+        if asked is not None:
+            path = bundled() if asked == _DEMO else asked
+            name = self.models.give(path) if path.is_file() else str(asked)
+            self.models.activate(name, warm=self.scorer.warm, switch=lambda model: None)
+        elif self._remembered.exists():
+            name = self._remembered.read_text(encoding="utf-8").strip()
+            try:
+                self.models.activate(name, warm=self.scorer.warm, switch=lambda model: None)
+            except ModelError as error:
+                log.warning("model %s was active before: %s", name, error)
+        if self.models.active is None:
+            log.warning("%s", NO_MODEL)
+
+    def _drain(self) -> None:
+        """What has come in is scored and stored."""
+        self.roster.close_sources()
+        self.jobs.stop()
+        if not self.scorer.stop(self.settings.drain_seconds):
+            log.warning("some frames were not scored in %g s and are lost", self.settings.drain_seconds)
+        self.roster.close()
+        if self._retention is not None:
+            self._retention.close()
+        try:
+            self.store.commit_scores([]).result(self.settings.drain_seconds)
+        except (CancelledError, Exception) as error:
+            log.warning("the last scores may not be stored: %s", error)
+
+    def _measure(self) -> None:
+        metrics = self.metrics
+        metrics.streams(lambda: self.roster)
+        metrics.gauge("streams", "Streams", lambda: len(self.roster))
+        metrics.gauge("streams_live", "Streams whose frames arrive", self._live)
+        metrics.gauge("clients", "Open websockets and event streams", lambda: self.clients)
+        metrics.gauge("subscribers", "Subscriptions", lambda: self.hub.subscribers)
+        metrics.gauge("messages_lost", "Messages that subscribers were too slow for", lambda: self.hub.lost)
+        metrics.gauge("scorer_restarts", "Restarts of the engine after a crash", lambda: self.scorer.restarts)
+        metrics.gauge("store_waiting", "Scores and events that wait to be stored", lambda: self.store.waiting)
+        metrics.gauge("jobs_waiting", "Videos that wait or are being scored", lambda: self.jobs.open)
+        metrics.gauge("ready", "Whether the service is ready", lambda: not self.reasons())
+
+    def _live(self) -> float:
+        return sum(member.health is Health.LIVE for member in self.roster)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            self.roster.tick()

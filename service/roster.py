@@ -1,0 +1,369 @@
+"""The streams of the service: made, restored, changed and removed while everything runs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Protocol
+
+from service import messages
+from service.announcer import Announcer, Watch
+from service.events import STREAM_ENDED, EventTracker
+from service.hub import Hub
+from service.messages import Message
+from service.models import Model, ModelError, Models
+from service.problems import Problem, not_found
+from service.readers.supervisor import Readers, SourceError
+from service.records import Dropped, Health, IncomingFrame, StreamOptions, StreamRecord
+from service.scorer import Scorer
+from service.settings import Settings
+from service.store import Store
+from service.stream import FrameLimits, Stream, switch
+
+NO_MODEL = "no model is active: put a checkpoint into the model folder and activate it"
+log = logging.getLogger(__name__)
+
+
+class Sender(Protocol):
+    """Whoever sends the frames of a pushed stream."""
+
+    def stop(self, reason: str) -> None:
+        """The stream was removed. From the event loop."""
+
+
+class Member:
+    """A stream of the service, also one that cannot be scored at present.
+
+    Attributes:
+        record: as it is stored.
+        stream: at the engine; None: it waits for a model, see `problem`.
+        problem: why there is no `stream`, or "".
+        watch: its events.
+        sender: of a pushed stream, while one is connected.
+        lost: frames that were dropped before they came to the engine.
+        last_frame: monotonic seconds of its newest frame.
+    """
+
+    def __init__(self, record: StreamRecord, watch: Watch) -> None:
+        self.record = record
+        self.stream: Stream | None = None
+        self.problem = ""
+        self.watch = watch
+        self.sender: Sender | None = None
+        self.lost: Counter[Dropped] = Counter()
+        self.last_frame = 0.0
+
+    @property
+    def id(self) -> str:
+        return self.record.id
+
+    @property
+    def health(self) -> Health:
+        return Health.FAILED if self.stream is None else self.stream.health
+
+    @property
+    def frames_in(self) -> int:
+        return self.lost.total() + (0 if self.stream is None else self.stream.frames_in)
+
+    @property
+    def scored(self) -> int:
+        return 0 if self.stream is None else self.stream.scored
+
+    @property
+    def reconnects(self) -> int:
+        return 0 if self.stream is None else self.stream.reconnects
+
+    @property
+    def dropped(self) -> dict[Dropped, int]:
+        counted = dict.fromkeys(Dropped, 0) if self.stream is None else self.stream.dropped
+        return {cause: count + self.lost[cause] for cause, count in counted.items()}
+
+
+class Roster:
+    """All streams by id. Its methods may block for a commit, and may be called from any thread."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        models: Models,
+        scorer: Scorer,
+        hub: Hub,
+        announcer: Announcer,
+        *,
+        in_loop: Callable[[Callable[[], object]], object],
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Makes it empty.
+
+        Args:
+            settings, store, models, scorer, hub, announcer: of the service.
+            in_loop: runs something on the event loop's thread, soon.
+            clock: seconds since 1970.
+            monotonic: seconds.
+        """
+        self._settings = settings
+        self._store = store
+        self._models = models
+        self._scorer = scorer
+        self._hub = hub
+        self._announcer = announcer
+        self._in_loop = in_loop
+        self._clock = clock
+        self._monotonic = monotonic
+        self._members: dict[str, Member] = {}
+        self._changing = threading.RLock()
+        self._readers = Readers(settings, self._offer, self._heard, on_dropped=self._dropped)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __iter__(self) -> Iterator[Member]:
+        return iter(list(self._members.values()))
+
+    def watch(self, id: str) -> Watch | None:
+        """For the announcer."""
+        member = self._members.get(id)
+        return None if member is None else member.watch
+
+    def get(self, id: str) -> Member:
+        """A stream by its id.
+
+        Raises:
+            Problem: 404.
+        """
+        member = self._members.get(id)
+        if member is None:
+            raise not_found("stream", id)
+        return member
+
+    def restore(self) -> None:
+        """Brings the stored streams back. One that cannot be scored says why, and waits to be changed or removed."""
+        self._readers.start()
+        for record in self._store.streams():
+            member = self._enter(record)
+            try:
+                self._begin(member)
+            except (ModelError, ValueError, Problem) as error:
+                member.problem = str(error)
+                log.warning("stream %s is not scored: %s", record.id, error)
+
+    def create(self, record: StreamRecord) -> Member:
+        """Makes a stream and begins to score it.
+
+        Raises:
+            Problem: 409 if the id is taken, 503 if there are too many, or no model.
+            ModelError, OptionError, AddressError: it cannot be as the record says.
+        """
+        with self._changing:
+            if record.id in self._members:
+                raise Problem(409, f"there is a stream {record.id!r} already")
+            if len(self._members) >= self._settings.max_streams:
+                raise Problem(503, f"{len(self._members)} streams are as many as are allowed", retry_after=60)
+            self._check_source(record)
+            self._model(record.options)
+            record = replace(record, created=self._clock())
+            stream = self._stream(record)
+            self._store.put_stream(record)
+            member = self._enter(record)
+            self._begin(member, stream)
+            return member
+
+    def change(self, id: str, *, name: str | None = None, options: StreamOptions | None = None) -> Member:
+        """Changes a stream while it runs.
+
+        Raises:
+            Problem: 404.
+            ModelError, OptionError: it cannot be so; nothing has changed.
+        """
+        with self._changing:
+            member = self.get(id)
+            options = options or member.record.options
+            record = replace(member.record, name=member.record.name if name is None else name, options=options)
+            if member.stream is None:
+                stream = self._stream(record)
+                self._store.put_stream(record)
+                member.record = record
+                self._begin(member, stream)
+                return member
+            member.stream.update(options, self._model(options))
+            member.stream.record = record
+            member.record = record
+            self._store.put_stream(record)
+            self._scorer.run(partial(self._follow, member))
+            self._readers.change(id, policy=options.policy, max_rate=options.max_rate)
+            return member
+
+    def remove(self, id: str, *, purge: bool = False) -> None:
+        """Removes a stream in any state.
+
+        Raises:
+            Problem: 404.
+        """
+        with self._changing:
+            member = self.get(id)
+            self._readers.remove(id)
+            if member.stream is not None:
+                self._scorer.detach(member.stream)
+                member.stream.close()
+            self._scorer.run(partial(self._announcer.end, member.watch, STREAM_ENDED)).result()
+            self._store.delete_stream(id, purge)
+            del self._members[id]
+            sender = member.sender
+
+        def say() -> None:
+            if sender is not None:
+                sender.stop("the stream was deleted")
+            self._hub.end(id)
+
+        self._in_loop(say)
+
+    def follow(self, model: Model) -> None:
+        """Moves the streams that name no model to another one, all or none (see `stream.switch`).
+
+        Raises:
+            OptionError: naming the stream.
+        """
+        with self._changing:
+            switch([m.stream for m in self if m.stream is not None and m.record.options.model is None], model)
+
+    def revive(self) -> None:
+        """Begins to score streams that waited for a model."""
+        with self._changing:
+            for member in self:
+                if member.stream is None:
+                    try:
+                        self._begin(member)
+                    except (ModelError, ValueError, Problem) as error:
+                        member.problem = str(error)
+
+    def uses(self, model: str) -> list[str]:
+        """Ids of the streams that name a model."""
+        return [member.id for member in self if member.record.options.model == model]
+
+    def set_health(self, member: Member, health: Health, reason: str = "", error_class: str = "") -> None:
+        """Notes and announces a stream's health."""
+        stream = member.stream
+        if stream is not None and stream.set_health(health, reason, error_class):
+            said = messages.health(stream.id, self._store.epoch, health, reason=reason, error_class=error_class)
+            self._publish([said])
+
+    def arrived(self, member: Member) -> None:
+        """A frame of a pushed stream has come."""
+        member.last_frame = self._monotonic()
+        if member.health is not Health.LIVE:
+            self.set_health(member, Health.LIVE)
+
+    def tick(self) -> None:
+        """Every second: notes senders that have gone quiet, and sources that have ended."""
+        now = self._monotonic()
+        for member in self:
+            if member.health in (Health.ENDED, Health.FAILED):
+                self._conclude(member)
+            if member.health is not Health.LIVE or member.sender is None:
+                continue
+            if now - member.last_frame > self._settings.stalled_after_s:
+                self.set_health(member, Health.STALLED, "no frame has come for a while")
+
+    def close_sources(self) -> None:
+        """Ends all reading of cameras and files, and waits for it."""
+        self._readers.close()
+
+    def close(self) -> None:
+        """Closes the open events; the streams stay stored."""
+        for member in self:
+            if member.stream is not None:
+                member.stream.close()
+
+    def _conclude(self, member: Member) -> None:
+        """Closes the event of a stream whose last frame is scored."""
+        if member.stream is not None and not len(member.stream.queue) and member.watch.tracker.open is not None:
+            self._scorer.run(partial(self._announcer.end, member.watch, STREAM_ENDED))
+
+    def _enter(self, record: StreamRecord) -> Member:
+        options = record.options
+        tracker = EventTracker(
+            record.id,
+            self._store.epoch,
+            next_id=self._store.next_event_id,
+            cooldown=self._settings.cooldown if options.cooldown is None else options.cooldown,
+            muted_until=options.muted_until,
+        )
+        member = self._members[record.id] = Member(record, Watch(tracker))
+        newest = self._store.last_seq(record.id)
+        self._in_loop(partial(self._hub.open, record.id, newest))
+        return member
+
+    def _begin(self, member: Member, stream: Stream | None = None) -> None:
+        """Attaches a stream to the engine and begins to read its source."""
+        record = member.record
+        if stream is None:
+            stream = self._stream(record)
+        stream.seq = self._store.last_seq(record.id)
+        member.problem = ""
+        member.stream = stream
+        self._scorer.attach(stream)
+        if record.source is not None:
+            stream.on_room = partial(self._readers.grant, record.id)
+            self._readers.add(
+                record.id,
+                record.source,
+                loop=record.loop,
+                colour=stream.plan.model.detector.config.colour,
+                max_rate=record.options.max_rate,
+                policy=record.options.policy,
+            )
+
+    def _stream(self, record: StreamRecord) -> Stream:
+        limits = FrameLimits(self._settings.max_frame_bytes, self._settings.max_pixels)
+        return Stream(record, self._model(record.options), frame_limits=limits)
+
+    def _model(self, options: StreamOptions) -> Model:
+        if options.model is not None:
+            return self._models.get(options.model)
+        if self._models.active is None:
+            raise Problem(503, NO_MODEL, retry_after=30)
+        return self._models.active
+
+    def _follow(self, member: Member) -> None:
+        """On the engine's thread."""
+        options, tracker = member.record.options, member.watch.tracker
+        tracker.cooldown = self._settings.cooldown if options.cooldown is None else options.cooldown
+        tracker.muted_until = options.muted_until
+
+    def _check_source(self, record: StreamRecord) -> None:
+        if record.source is not None:
+            try:
+                self._readers.check(record.source)
+            except SourceError as error:
+                raise Problem(422, str(error)) from None
+
+    def _offer(self, id: str, frame: IncomingFrame) -> bool:
+        """For the readers. A frame of a stream that is gone counts as taken."""
+        member = self._members.get(id)
+        if member is None or member.stream is None or member.stream.closed:
+            return True
+        return member.stream.offer(frame)
+
+    def _heard(self, id: str, health: Health, reason: str, error_class: str) -> None:
+        """For the readers."""
+        member = self._members.get(id)
+        if member is not None:
+            self.set_health(member, health, reason, error_class)
+            if health in (Health.ENDED, Health.FAILED):
+                log.info("stream %s: %s %s", id, health.value, reason)
+
+    def _dropped(self, id: str, cause: Dropped, count: int) -> None:
+        """For the readers."""
+        member = self._members.get(id)
+        if member is not None:
+            member.lost[cause] += count
+
+    def _publish(self, said: list[Message]) -> None:
+        self._in_loop(partial(self._hub.publish, said))
