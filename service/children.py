@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from contextlib import suppress
@@ -22,7 +23,9 @@ _LEAN: Final = {
     "OMP_NUM_THREADS": "1",
     "OPENCV_LOG_LEVEL": "OFF",
 }
-_PATIENCE = 5.0
+_PATIENCE: Final = 5.0
+_DEAF: Final = 10
+"""Seconds after which a message to a child that does not listen is an error."""
 
 
 class Child:
@@ -51,6 +54,7 @@ class Child:
         if folder is not None:
             environment["TMPDIR"] = str(folder)
         ours, theirs = socket.socketpair()
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _DEAF, 0))
         try:
             with theirs:
                 self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and module

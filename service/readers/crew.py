@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import select
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from service.children import Child
 from service.readers.backoff import Backoff
+from service.readers.bell import Bell
+from service.readers.charge import Charge, Listener
 from service.readers.failures import ErrorClass
 from service.readers.protocol import Condition, Order, ReadOptions, Vitals, dropped_of, frame_of
-from service.records import Dropped, Health, IncomingFrame
+from service.records import Health, IncomingFrame
 from service.wire import Message, WireError
 
 log = logging.getLogger(__name__)
@@ -30,73 +30,12 @@ _SUSPECT: Final = 2  # losses after which a source gets a child of its own
 _MODULE: Final = "service.readers.child"
 
 
-class Listener(Protocol):
-    """Who wants to know of the sources. Called from the crews' threads, for one source in order; must not block."""
-
-    def frame(self, stream: str, frame: IncomingFrame) -> bool:
-        """A frame came; False if it was not taken (policy `every`: it is offered again after `Crew.room`)."""
-
-    def condition(self, stream: str, condition: Condition) -> None:
-        """Its health is another one."""
-
-    def dropped(self, stream: str, cause: Dropped, count: int) -> None:
-        """Frames were dropped before they were handed over."""
-
-
-@dataclass(eq=False)
-class Charge:
-    """A source in the care of a crew.
-
-    Attributes:
-        stream: id of its stream.
-        order: as it is to be read; `first` moves on with its frames.
-        removed: nothing more is to be said of it.
-        losses: children that were lost while they read it, of late.
-        lost_at: when that happened last.
-        held: what came and could not be handed over yet.
-    """
-
-    stream: str
-    order: Order
-    removed: bool = False
-    losses: int = 0
-    lost_at: float = 0.0
-    held: deque[IncomingFrame | Condition] = field(default_factory=deque)
-
-
 class _Lost(Exception):
     """The child is gone, or has to go; the message says how, `key` on account of which source."""
 
     def __init__(self, how: str, key: int | None = None) -> None:
         super().__init__(how)
         self.key = key
-
-
-class _Bell:
-    """Wakes a thread that polls it."""
-
-    def __init__(self) -> None:
-        self._out, self._in = os.pipe()
-        os.set_blocking(self._in, False)
-        self._lock = threading.Lock()  # a number of a closed descriptor may soon be somebody else's
-        self._closed = False
-
-    def fileno(self) -> int:
-        return self._out
-
-    def ring(self) -> None:
-        with self._lock, suppress(BlockingIOError):  # full: it is ringing
-            if not self._closed:
-                os.write(self._in, b"\0")
-
-    def hush(self) -> None:
-        os.read(self._out, 4096)
-
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            os.close(self._out)
-            os.close(self._in)
 
 
 class Crew:
@@ -139,7 +78,7 @@ class Crew:
         self._leave, self._finished, self._suspect = leave, finished, suspect
         self._charges: dict[int, Charge] = {}
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._bell = _Bell()
+        self._bell = Bell()
         self._child: Child | None = None
         self._closing = False
         self._backoff = Backoff(options.first_wait, options.longest_wait)

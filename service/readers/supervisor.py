@@ -11,7 +11,8 @@ from typing import Final, Protocol, Self
 
 from service.addresses import parse_source
 from service.networks import Networks
-from service.readers.crew import Charge, Crew
+from service.readers.charge import Charge
+from service.readers.crew import Crew
 from service.readers.protocol import Condition, Kind, Order, ReadOptions, Vitals
 from service.records import Dropped, Health, IncomingFrame, Policy
 

@@ -59,3 +59,11 @@ def test_a_stopped_child_is_killed(tmp_path: Path) -> None:
     assert time.monotonic() - started < 5
     assert child.ending() == "killed by SIGKILL"
     assert not Path(f"/proc/{child.pid}").exists() and len(os.listdir("/proc/self/fd")) == descriptors
+
+
+def test_a_child_that_does_not_listen_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.children._DEAF", 1)
+    with Child("tests.service.confined", folder=tmp_path) as child:
+        child.signal(signal.SIGSTOP)
+        with pytest.raises(BlockingIOError):
+            child.wire.send(Message("x", {}, bytes(10 << 20)))
