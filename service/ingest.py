@@ -8,6 +8,7 @@ import struct
 import time
 from collections import deque
 from contextlib import suppress
+from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -72,7 +73,10 @@ class Ingest:
         self._member.watch.refused = lambda number, cause, detail: loop.call_soon_threadsafe(
             self._refused, number, cause, detail
         )
-        tasks = {asyncio.create_task(self._receive()), asyncio.create_task(self._tell())}
+        tasks: set[asyncio.Task[Any]] = {
+            asyncio.create_task(self._receive()),
+            asyncio.create_task(self._tell()),
+        }
         tasks.add(asyncio.create_task(self._ended.wait()))
         if subscription is None:
             tasks.add(asyncio.create_task(self._until_draining()))

@@ -6,7 +6,7 @@ import asyncio
 import codecs
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import IO, Annotated, TextIO
+from typing import IO, Annotated, Any, TextIO
 
 import orjson
 from fastapi import APIRouter, Query
@@ -20,7 +20,7 @@ from service.problems import Problem
 
 router = APIRouter(prefix="/v1/jobs", tags=["videos"])
 _CHUNK = 1 << 16
-_CSV = {200: {"content": {"text/csv": {}}, "description": "CSV"}}
+_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}, "description": "CSV"}}
 
 
 @router.get("", operation_id="list_jobs", dependencies=[READ], responses=problems())
@@ -89,7 +89,7 @@ async def _file(running: Running, id: str, write: Callable[[Iterator[Row], TextI
             file.close()
             raise
         file.seek(0)
-        return file  # type: ignore[return-value]
+        return file
 
     try:
         file = await asyncio.to_thread(made)

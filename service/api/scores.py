@@ -26,7 +26,9 @@ router = APIRouter(prefix="/v1", tags=["scores"])
 Since = Annotated[str | None, Query(max_length=50, description="`epoch:seq` of the last message that is known.")]
 Batch = Annotated[int, Query(ge=0, le=10_000, description="Milliseconds that messages are gathered into arrays for.")]
 LastId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=50)]
-_STREAM = {200: {"content": {"text/event-stream": {}}, "description": "Server-sent events"}}
+_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {}}, "description": "Server-sent events"}
+}
 
 
 @router.websocket("/streams/{id}/scores", dependencies=[READ])

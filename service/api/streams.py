@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ from service.replay import Position
 from service.stream import Latest
 
 router = APIRouter(prefix="/v1/streams", tags=["streams"])
-_PICTURE = {200: {"content": {"image/jpeg": {}}, "description": "JPEG"}}
+_PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}, "description": "JPEG"}}
 
 
 class StreamList(BaseModel):
@@ -131,7 +131,10 @@ def _jpeg(latest: Latest) -> bytes:
     if isinstance(data, bytes):
         if data.startswith(b"\xff\xd8"):
             return data
-        data = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        if picture is None:  # it was decoded before it was scored
+            raise Problem(404, "the newest frame cannot be shown")
+        return cv2.imencode(".jpg", picture)[1].tobytes()
     return cv2.imencode(".jpg", data)[1].tobytes()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -24,9 +25,9 @@ def images() -> list[Image]:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Served:  # type: ignore[misc]
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with served(tmp_path_factory.mktemp("data")) as running:
-        yield running  # type: ignore[misc]
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -86,5 +86,5 @@ def test_the_frameworks_own_errors_are_problems_too(path: str, status: int) -> N
 def test_a_body_that_is_too_large_is_refused(chunked: bool) -> None:
     body = b'"' + b"x" * 200 + b'"'
     content = iter([body[:120], body[120:]]) if chunked else body
-    response = client().post("/login", content=content, headers={"content-type": "application/json"})  # type: ignore[arg-type]
+    response = client().post("/login", content=content, headers={"content-type": "application/json"})
     said(response, 413)
