@@ -21,7 +21,6 @@ from av.video.frame import VideoFrame
 
 from bench.machine import this_host
 from bench.training_run import run_training
-from model.progress import Tick
 from service.commands.opening import Machine
 from service.progress import Reporter
 from training.scene import Street
@@ -81,13 +80,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         process = subprocess.Popen(
             [sys.executable, "-m", "service.cli", *command],
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
             text=True,
         )
-        with reporter.progress("scoring", round(options.minutes * 60 * FPS)) as tick:
-            started = time.monotonic()
-            samples, frames = watch(process, options.every, tick)
-            seconds = time.monotonic() - started
+        started = time.monotonic()
+        samples, frames = watch(process, options.every)
+        seconds = time.monotonic() - started
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     warm = min(10.0, options.minutes / 6)
     grown = growth(samples, warm, options.minutes)
@@ -119,13 +116,12 @@ def write_video(path: Path, street: Street, *, minutes: float, reporter: Reporte
         container.mux(stream.encode())
 
 
-def watch(process: subprocess.Popen[str], every: float, tick: Tick) -> tuple[list[Sample], int]:
+def watch(process: subprocess.Popen[str], every: float) -> tuple[list[Sample], int]:
     """Reads the table as it comes, and memory from time to time; gives the samples and the number of rows.
 
     Args:
         process: `framewatch score --out -`, its standard output piped.
         every: seconds between samples.
-        tick: called with 1 for each row.
     """
     minute = 0.0
     samples: list[Sample] = []
@@ -146,7 +142,6 @@ def watch(process: subprocess.Popen[str], every: float, tick: Tick) -> tuple[lis
         if time_field != "time":
             minute = float(time_field) / 60
             frames += 1
-            tick(1)
     process.wait()
     done.set()
     sampler.join()
