@@ -68,7 +68,9 @@ def install(app: FastAPI) -> None:
     for kind in _STATUSES:
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(Exception, _answer)
-    app.add_middleware(PlainRefusals)
+    build = app.build_middleware_stack
+    # Around everything: the framework's own limit of bodies stands outside the middleware that can be added.
+    app.build_middleware_stack = lambda: PlainRefusals(build())  # type: ignore[method-assign]
 
 
 class PlainRefusals:
