@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from model import __version__
-from service import faults, verbs
+from service import faults, serving, verbs
 
 _EXAMPLES = """\b
 Examples:
@@ -97,6 +97,7 @@ app.command(cls=Verb, epilog=verbs.SCORE_EXAMPLES)(verbs.score)
 app.command(cls=Verb, epilog=verbs.EVALUATE_EXAMPLES)(verbs.evaluate)
 app.command(cls=Verb)(verbs.info)
 app.command(cls=Verb)(verbs.demo)
+serving.register(app)
 
 
 def _drop_output() -> None:

@@ -16,6 +16,7 @@ INPUT_ERRORS = frozenset(
         "model.frames.PictureSizeError",
         "model.tables.TableError",
         "service.faults.InputError",
+        "service.models.ModelError",
         "training.demo_folder.DemoError",
         "training.fit.ResumeError",
         "training.labels.LabelError",

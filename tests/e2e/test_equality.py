@@ -46,8 +46,6 @@ def table(tmp_path_factory: pytest.TempPathFactory, service: Served, images: lis
 
 def zipped(folder: Path, images: list[Image]) -> Path:
     """The clip `01` as a zip of PNG files."""
-    import zipfile
-
     path = folder / "clip.zip"
     if not path.exists():
         with zipfile.ZipFile(path, "w") as archive:
