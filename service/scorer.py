@@ -13,14 +13,11 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import TypeVar
 
-import cv2
-
-from model.workers import available_cores
 from service.batching import Batcher, BatchLimits, Ticket
-from service.intake import UNUSABLE
+from service.decoders import Decoders
 from service.lanes import Lanes, Result, warm
+from service.mailbox import Mailbox
 from service.models import Model
-from service.records import Dropped
 from service.runs import Run
 from service.seats import ClipSeat
 from service.stream import Outcome, Stream
@@ -116,16 +113,13 @@ class Scorer:
         self._lanes = Lanes(self._halve)
         self._size = self._limits.batch.size
         self._good = 0  # batches since the memory was short
-        self._mail: deque[Callable[[], object]] = deque()
+        self._mail = Mailbox(self._batcher.nudge)
         self._batch: deque[Ticket] = deque()  # what is being scored
         self._crashes: deque[float] = deque()
         self._beat = -math.inf
         self._stopping = False
         self._engine = threading.Thread(target=self._work, name="framewatch-scorer", daemon=True)
-        self._decoders = [
-            threading.Thread(target=self._decode, name=f"framewatch-decoder-{number}", daemon=True)
-            for number in range(self._limits.decoders or available_cores())
-        ]
+        self._decoders = Decoders(self._batcher, self._limits.decoders)
 
     @property
     def heartbeat_age(self) -> float:
@@ -144,9 +138,8 @@ class Scorer:
 
     def start(self) -> None:
         """Starts the threads."""
-        cv2.setNumThreads(1)  # a decoder has one core; the pool that cv2 would share is in the way of the others
-        for thread in (self._engine, *self._decoders):
-            thread.start()
+        self._engine.start()
+        self._decoders.start()
 
     def stop(self, drain: float = 0.0) -> bool:
         """Ends the threads.
@@ -162,10 +155,10 @@ class Scorer:
             time.sleep(0.01)
         self._stopping = True
         self._close("the scorer has stopped")
-        for thread in (self._engine, *self._decoders):
-            if thread.ident is not None:
-                thread.join()
-        self._read_mail()
+        if self._engine.ident is not None:
+            self._engine.join()
+        self._decoders.join()
+        self._mail.read()
         return drained
 
     def attach(self, stream: Stream) -> None:
@@ -182,13 +175,13 @@ class Scorer:
         stream.engine = None
         runs = self._batcher.unseat(stream)
         if runs:
-            self._post(lambda: self._release(runs))
+            self._mail.post(lambda: self._release(runs))
 
     def wake(self, stream: Stream) -> None:
         self._batcher.wake(stream)
 
     def change(self, stream: Stream) -> None:
-        self._post(lambda: self._change(stream))
+        self._mail.post(lambda: self._change(stream))
 
     def put(self, seat: ClipSeat, tickets: Sequence[ClipTicket]) -> None:
         """Takes prepared frames of a clip; each is concluded when its turn has come.
@@ -202,26 +195,16 @@ class Scorer:
     def leave(self, seat: ClipSeat) -> None:
         """Forgets a clip."""
         self._batcher.remove(seat)
-        self._post(lambda: self._lanes.release(seat.slot))
+        self._mail.post(lambda: self._lanes.release(seat.slot))
 
     def run(self, function: Callable[[], T]) -> Future[T]:
-        """Runs something on the engine's thread between two batches: what touches the device."""
-        answer: Future[T] = Future()
+        """Runs something on the engine's thread between two batches: what touches the device.
 
-        def run() -> None:
-            if not answer.set_running_or_notify_cancel():
-                return
-            try:
-                answer.set_result(function())
-            except Exception as error:
-                answer.set_exception(error)
-
-        if threading.current_thread() is self._engine:
-            run()
-        else:
-            self._post(run)
-            if self._stopping or self.failed:
-                answer.cancel()
+        Its future is cancelled if the engine has stopped. The engine itself must not wait for it.
+        """
+        answer = self._mail.ask(function)
+        if self._stopping or self.failed:
+            answer.cancel()
         return answer
 
     def warm(self, model: Model) -> None:
@@ -238,14 +221,6 @@ class Scorer:
 
     def _idle(self) -> bool:
         return not self._batch and self._batcher.idle
-
-    def _post(self, function: Callable[[], object]) -> None:
-        self._mail.append(function)
-        self._batcher.nudge()
-
-    def _read_mail(self) -> None:
-        while self._mail:
-            self._mail.popleft()()
 
     def _change(self, stream: Stream) -> None:
         run = self._batcher.change(stream, stream.plan)
@@ -270,18 +245,22 @@ class Scorer:
             except Exception as error:
                 log.exception("the scorer has crashed")
                 self._recover(error)
-        self._read_mail()
+        self._mail.read()
 
     def _loop(self) -> None:
         busy = False
         while not self._stopping:
             self._beat = self._monotonic()
-            self._read_mail()
-            patience = self._limits.batch_wait if busy else 0.0
-            batch = self._batcher.take(size=self._size, timeout=HEARTBEAT, patience=patience)
-            busy = bool(batch)
-            if batch:
-                self._score(batch)
+            self._mail.read()
+            busy = self._work_once(busy)
+
+    def _work_once(self, busy: bool) -> bool:
+        """Waits for a batch and scores it; gives whether there was one. While it waits, nothing holds the last one."""
+        patience = self._limits.batch_wait if busy else 0.0
+        batch = self._batcher.take(size=self._size, timeout=HEARTBEAT, patience=patience)
+        if batch:
+            self._score(batch)
+        return bool(batch)
 
     def _score(self, batch: list[Ticket]) -> None:
         began = self._monotonic()
@@ -359,20 +338,6 @@ class Scorer:
     def _close(self, reason: str) -> None:
         for ticket in self._batcher.close():
             ticket.fail(ScorerError(reason))
-
-    def _decode(self) -> None:
-        while (ticket := self._batcher.pull()) is not None:
-            began = time.perf_counter()
-            try:
-                prepared = ticket.decode()
-            except UNUSABLE as error:
-                self._batcher.refused(ticket, Dropped.BAD, str(error))
-            except Exception as error:
-                log.exception("stream %s: frame %d could not be decoded", ticket.stream.id, ticket.frame.number)
-                self._batcher.refused(ticket, Dropped.FAULT, str(error) or type(error).__name__)
-            else:
-                ticket.decode_seconds = time.perf_counter() - began
-                self._batcher.decoded(ticket, prepared)
 
 
 def _tell(listener: Callable[[T], object], news: T) -> None:
