@@ -255,7 +255,7 @@ class Scorer:
             busy = self._work_once(busy)
 
     def _work_once(self, busy: bool) -> bool:
-        """Waits for a batch and scores it; gives whether there was one. While it waits, nothing holds the last one."""
+        """Waits for a batch and scores it; gives whether there was one. While it waits nothing holds the last one."""
         patience = self._limits.batch_wait if busy else 0.0
         batch = self._batcher.take(size=self._size, timeout=HEARTBEAT, patience=patience)
         if batch:
@@ -287,7 +287,8 @@ class Scorer:
                 elif (outcome := ticket.conclude(result, now)) is not None:
                     outcomes.append(outcome)
         finally:
-            _tell(self._on_results, outcomes)
+            if outcomes:
+                _tell(self._on_results, outcomes)
         return self._monotonic() - began
 
     def _grow(self) -> None:

@@ -27,7 +27,7 @@ class FrameLimits:
     """What a frame may be.
 
     Attributes:
-        bytes: of an encoded or decoded frame.
+        bytes: of an encoded frame. What came decoded is from the service's own readers, and bounded by its pixels.
         pixels: of its picture.
     """
 
@@ -175,7 +175,7 @@ class Stream:
             False: it was not taken. There is no room (policy `every`: offer it again after `on_room`), or the stream
             is closed. A frame over the size limit is taken and counted as bad.
         """
-        if frame.size > self.frame_limits.bytes:
+        if isinstance(frame.data, bytes) and len(frame.data) > self.frame_limits.bytes:
             self._oversized += not self._closed
             return not self._closed
         if not self.queue.put(frame, self._monotonic()):

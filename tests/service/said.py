@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from itertools import islice
 from typing import Any
@@ -14,7 +14,8 @@ from model.states import State
 from service import messages
 from service.hub import Hub
 from service.records import Score
-from service.subscription import Subscription
+from service.replay import Position
+from service.subscription import SubscriberLimits, Subscription
 
 EPOCH = 3
 Said = dict[str, Any]
@@ -95,3 +96,58 @@ def seqs(got: list[Said]) -> list[int]:
 
 def types(got: list[Said]) -> list[str]:
     return [said["type"] for said in got]
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class World:
+    """A hub with one stream, its store and its publisher."""
+
+    def __init__(self, *, kept: int = 20, kept_of_all: int = 40, limits: SubscriberLimits | None = None) -> None:
+        self.clock = Clock()
+        self.stored = Stored()
+        self.hub = Hub(EPOCH, self.stored, kept=kept, kept_of_all=kept_of_all, limits=limits, monotonic=self.clock)
+        self.hub.open("cam")
+        self.cam = Publisher(self.hub, self.stored)
+
+    def subscribe(self, since: tuple[int, int] | None = None, *, batch_ms: int = 0) -> Subscription:
+        return self.hub.subscribe("cam", since=None if since is None else Position(*since), batch_ms=batch_ms)
+
+
+def in_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """Runs a test in an event loop of its own."""
+
+    def run() -> None:
+        asyncio.run(test())
+
+    return run
+
+
+def reading(said: AsyncGenerator[bytes, None]) -> asyncio.Task[bytes]:
+    """Waits for the next message aside."""
+
+    async def one() -> bytes:
+        return await anext(said)
+
+    return asyncio.create_task(one())
+
+
+async def attached(subscription: Subscription) -> None:
+    """Until it has got what it missed."""
+    while not subscription.listening:  # noqa: ASYNC110 (a test may look where users do not)
+        await asyncio.sleep(0.001)
+
+
+async def listening(subscription: Subscription, until: Callable[[Said], bool]) -> asyncio.Task[list[Said]]:
+    """A reader that has got its hello and waits for more."""
+    task = asyncio.create_task(read(subscription, until))
+    await attached(subscription)
+    return task

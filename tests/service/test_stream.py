@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from service.plan import OptionError, make_plan
@@ -44,6 +45,12 @@ def test_frame_over_the_size_limit_is_counted_and_not_kept() -> None:
     assert one.offer(IncomingFrame(0, 0.0, 0.0, bytes(11)))
     assert one.offer(IncomingFrame(1, 0.1, 0.0, bytes(10)))
     assert (len(one.queue), one.frames_in, one.dropped[Dropped.BAD]) == (1, 2, 1)
+
+
+def test_decoded_frames_are_not_measured_by_the_limit_of_encoded_ones() -> None:
+    one = stream(DOOR, frame_limits=FrameLimits(bytes=10))
+    assert one.offer(IncomingFrame(0, 0.0, 0.0, np.zeros((64, 96), np.uint8)))
+    assert (len(one.queue), one.dropped[Dropped.BAD]) == (1, 0)
 
 
 def test_overtaken_frames_are_counted() -> None:
