@@ -12,6 +12,9 @@ from service.networks import Networks
 from service.readers.failures import ErrorClass, ReadError
 
 _CHUNK: Final = 1 << 16
+_BACKLOG: Final = 1 << 19
+"""Bytes that wait in the kernel: about a second of video. Where more is let in, a reader that is slow for a while
+shows what was long ago."""
 
 
 class Inflow:
@@ -146,6 +149,7 @@ def _first_of(endpoints: list[Endpoint], deadline: float) -> socket.socket:
         left = (deadline - time.monotonic()) / (len(endpoints) - at)
         connection = socket.socket(endpoint.family, socket.SOCK_STREAM)
         try:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BACKLOG)
             connection.settimeout(max(0.01, left))
             connection.connect(endpoint.address)
         except OSError as error:

@@ -42,8 +42,8 @@ class ReadOptions:
     pixels: int = MAX_PIXELS
     first_wait: float = 1.0
     longest_wait: float = 60.0
-    memory: int = 4 << 30
-    descriptors: int = 128
+    memory: int = 1 << 30
+    descriptors: int = 64
 
     def message(self) -> Message:
         """The first message to a child."""

@@ -21,6 +21,9 @@ OnHealth = Callable[[str, Health, str, str], None]
 OnDropped = Callable[[str, Dropped, int], None]
 
 _PATIENCE: Final = 10.0
+_MEMORY: Final = 1 << 30
+_MEMORY_EACH: Final = 192 << 20  # 3840×2160 H.264 needs under 150 MiB
+_DESCRIPTORS: Final = 64
 
 
 class SourceError(ValueError):
@@ -91,7 +94,7 @@ class Readers:
         *,
         on_dropped: OnDropped | None = None,
         sources_per_child: int = 16,
-        silence: float = 10.0,
+        silence: float = 15.0,
         first_wait: float = 1.0,
         longest_wait: float = 60.0,
     ) -> None:
@@ -122,6 +125,8 @@ class Readers:
             pixels=settings.max_pixels,
             first_wait=first_wait,
             longest_wait=longest_wait,
+            memory=_MEMORY + sources_per_child * _MEMORY_EACH,
+            descriptors=_DESCRIPTORS + 4 * sources_per_child,
         )
         self._keys = itertools.count(1)
         self._lock = threading.Lock()
