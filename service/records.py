@@ -135,7 +135,7 @@ class StreamRecord:
 
     id: str
     name: str
-    source: str | None
+    source: str | None = field(repr=False)
     options: StreamOptions = field(default_factory=StreamOptions)
     loop: bool = False
     created: float = 0.0
