@@ -250,10 +250,10 @@ class Jobs:
         if job is None:
             return
         self._store.put_job(job)
+        self.discard(self.folder / id)
         with self._changed:
             self._open.pop(id, None)
             self._cancelled.discard(id)
-        self.discard(self.folder / id)
         log.info("job %s is %s: %d frames %s", id, job.state, job.frames, job.error)
 
     def _run(self, job: Job) -> Job | None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -302,6 +303,35 @@ def test_streams_and_scores_are_there_after_a_restart(tmp_path: Path) -> None:
         send(client, "gate", 10, start=100.0)
         epochs = [score["epoch"] for score in client.scores("gate")]
         assert epochs == [1] * 10 + [2] * 10
+
+
+def footage(folder: Path, count: int) -> Path:
+    """A zip of a folder `01` with JPEG frames."""
+    path = folder / "clip.zip"
+    frames = [jpeg(image) for image in pictures(20)]
+    with zipfile.ZipFile(path, "w") as archive:
+        for n in range(count):
+            archive.writestr(f"01/{n:04d}.jpg", frames[n % len(frames)])
+    return path
+
+
+def test_a_job_that_a_stop_cuts_off_begins_anew(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with served(data) as first, Client(first.url, timeout=120) as client:
+        id = client.put_video(footage(tmp_path, 300))["id"]
+    with served(data) as second, Client(second.url, timeout=120) as client:
+        assert client.wait_for_job(id)["state"] == "done"
+        assert [row["frame"] for row in client.job_scores(id)] == list(range(300))
+    assert list((data / "uploads").iterdir()) == []
+
+
+def test_a_job_can_be_cancelled(tmp_path: Path, client: Client, service: Served) -> None:
+    ids = [client.put_video(footage(tmp_path, 2000))["id"] for _ in range(2)]
+    for id in reversed(ids):
+        client.delete_job(id)
+    assert [client.wait_for_job(id)["state"] for id in ids] == ["cancelled", "cancelled"]
+    for id in ids:
+        assert not (service.monitor.jobs.folder / id).exists()
 
 
 def test_a_stop_tells_clients_that_the_service_restarts(tmp_path: Path) -> None:
