@@ -11,6 +11,7 @@ from model.pictures import Image
 from model.scoring import ClipScorer
 from model.states import State
 from model.tables import Row
+from model.workers import Workers
 from service.clips import EngineFrames
 from service.models import Model
 from service.queues import QueueLimits
@@ -84,6 +85,41 @@ def test_neighbours_do_not_change_a_score(start: Start) -> None:
     outcomes.wait(21 * 12)
     for n, cam in enumerate(cams):
         assert_equal(outcomes.scores(cam), rows(models[n % 4], shots(12, seed=n)))
+
+
+def test_encoding_in_threads_does_not_change_a_score(start: Start) -> None:
+    scorer, outcomes = start()
+    door = model()
+    expected = rows(door, shots(20))
+    workers = Workers(2)
+    door.detector.with_workers(workers)
+    cams = [stream(door, name) for name in "ab"]
+    for cam in cams:
+        scorer.attach(cam)
+        feed(cam, walk(20))
+    outcomes.wait(40)
+    for cam in cams:
+        assert_equal(outcomes.scores(cam), expected)
+    scorer.stop()
+    workers.close()
+
+
+@pytest.mark.gpu
+def test_a_gpu_gives_the_scores_of_a_cpu(start: Start) -> None:
+    scorer, outcomes = start()
+    door = model()
+    expected = rows(door, shots(20))
+    door.detector.to("cuda")
+    scorer.warm(door)
+    cams = [stream(door, f"cam{n}") for n in range(8)]
+    for cam in cams:
+        scorer.attach(cam)
+        feed(cam, walk(20))
+    outcomes.wait(160)
+    for cam in cams:
+        found = [score.raw for score in outcomes.scores(cam) if score.raw is not None]
+        known = [row.raw for row in expected if row.smoothed is not None]
+        assert found == pytest.approx(known, rel=0.02, abs=0.01)
 
 
 def test_decoded_frames_score_as_encoded_ones(start: Start) -> None:
