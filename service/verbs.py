@@ -44,8 +44,8 @@ Examples:
   framewatch evaluate test/ --labels masks/ --masks masks/ --model model.safetensors --json
 
 \b
-Labels: an .npz with one array of 0 and 1 a clip, a folder of mask pictures, .mat files with masks,
-or a CSV with the columns clip,frame,label or clip,start,end.
+Labels: an .npz with one array of 0 and 1 a clip, folders of mask pictures, .mat files with masks, or
+a CSV with the columns clip,frame,label or clip,start,end (clips and frames as `score` names them).
 """
 
 

@@ -104,7 +104,10 @@ def fit(
     generator = torch.Generator().manual_seed(settings.seed)
     optimizer = torch.optim.AdamW(autoencoder.parameters(), settings.learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.learning_rate, total_steps=settings.steps, pct_start=0.1
+        optimizer,
+        settings.learning_rate,
+        total_steps=settings.steps,
+        pct_start=min(0.75, max(0.1, 2.5 / settings.steps)),  # of ten steps, one to warm up would divide by zero
     )
     windows, look = windows.to(device), held_out[: _spread(held_out)].to(device)
     state = _State(autoencoder, optimizer, generator, settings, windows)

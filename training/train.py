@@ -216,8 +216,9 @@ def _collect(
         for clips, reservoir in passes:
             collect(detector, clips, reservoir, skip_bad=True, on_frame=lambda: tick(1))
     if len(windows) < FEWEST_WINDOWS or not len(held_out):
+        kind = " of moving cells" if detector.config.encoder == "stem" else ""
         raise TrainError(
-            f"too little moves in this footage: {len(windows)} windows of moving cells in {found.frames} frames "
+            f"too little moves in this footage: {len(windows)} windows{kind} in {found.frames} frames "
             f"(clips shorter than {detector.config.window} frames have none); give more normal footage, with the "
             "traffic that the camera usually sees"
         )
