@@ -44,8 +44,9 @@ Examples:
   framewatch evaluate test/ --labels masks/ --masks masks/ --model model.safetensors --json
 
 \b
-Labels: an .npz with one array of 0 and 1 a clip, folders of mask pictures, .mat files with masks, or
-a CSV with the columns clip,frame,label or clip,start,end (clips and frames as `score` names them).
+Labels: an .npz with one array of 0 and 1 a clip, folders of mask pictures, .mat files with masks,
+or a CSV with the columns clip,frame,label or clip,start,end. Clips go by their names in the table
+that `framewatch score` writes.
 """
 
 

@@ -130,8 +130,8 @@ def test_input_errors_show_their_traceback_where_that_is_asked_for(
 
 def test_the_command_line_is_recorded_as_it_was_typed() -> None:
     command = get_command(app)
-    context = typer.Context(command)  # type: ignore[arg-type]
-    command.parse_args(context, ["train", "my clips", "--out", "m.safetensors"])  # type: ignore[arg-type]
+    context = typer.Context(command)
+    command.parse_args(context, ["train", "my clips", "--out", "m.safetensors"])
     assert context.meta[COMMAND] == "framewatch train 'my clips' --out m.safetensors"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -117,7 +118,8 @@ def test_corruption_on_purpose_changes_the_figures(desk: Path) -> None:
     ],
 )
 def test_labels_that_do_not_fit(desk: Path, name: str, arrays: dict[str, list[int]], part: str) -> None:
-    np.savez(name, **{clip: np.array(values, np.uint8) for clip, values in arrays.items()})
+    stored: dict[str, Any] = {clip: np.array(values, np.uint8) for clip, values in arrays.items()}
+    np.savez(name, **stored)
     assert part in refuse(desk, labels=Path(name).absolute())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 from collections.abc import Iterator
@@ -10,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+import training.train
 from model.checkpoint import load
 from model.progress import Tick
 from service import faults
 from service.progress import Reporter
 from tests.service.command_line import Ended, framewatch, refused
 from tests.training.drawn import write_clip, write_clips
+from training.fit import FitSettings
 
 QUICK = ("--size", "64", "--steps", "20", "--no-augment", "--no-self-test", "--threads", "1", "--fps", "10")
 
@@ -28,6 +31,7 @@ def normal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(training.train, "FitSettings", functools.partial(FitSettings, batch=32, every=10))
 
 
 def train(footage: Path, *more: object) -> Ended:
@@ -104,14 +108,8 @@ def test_ctrl_c_ends_with_130_and_the_best_model(normal: Path, monkeypatch: pyte
     @contextmanager
     def progress(self: Reporter, label: str, total: int | None, unit: str = "frame") -> Iterator[Tick]:
         with shown(self, label, total, unit) as tick:
-            if label == "calibrating":
-                yield tick
-                return
-            count = 0
 
             def counted(done: int) -> None:
-                nonlocal count
-                count += done
                 tick(done)
                 if label == "learning" and Path("m.log.jsonl").read_text().count('"look"'):
                     raise KeyboardInterrupt
@@ -120,12 +118,12 @@ def test_ctrl_c_ends_with_130_and_the_best_model(normal: Path, monkeypatch: pyte
 
     with monkeypatch.context() as patch:
         patch.setattr(Reporter, "progress", progress)
-        ended = framewatch("train", normal, "--out", "m.safetensors", *QUICK, "--steps", 400)
+        ended = train(normal)
     assert ended.code == faults.INTERRUPTED
     assert "framewatch: interrupted; m.safetensors holds the best so far" in ended.err
     assert "--resume goes on" in ended.out
     load(Path("m.safetensors"))
-    resumed = framewatch("train", normal, "--out", "m.safetensors", *QUICK, "--steps", 400, "--resume")
+    resumed = train(normal, "--resume")
     assert resumed.code == 0
     assert "interrupted" not in resumed.out
 

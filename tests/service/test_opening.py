@@ -128,9 +128,7 @@ def test_demo_is_the_model_that_ships_with_the_package(tmp_path: Path, monkeypat
 
 
 def test_an_installation_without_the_demo_model_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import model.checkpoint
-
-    monkeypatch.setattr(model.checkpoint.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr("importlib.resources.files", lambda package: tmp_path)
     with pytest.raises(CheckpointError, match="the demo model is not there"):
         find_model(Path("demo"))
 

@@ -21,7 +21,7 @@ STEP = CONFIG.frame_interval
 
 def footage(minutes: float, *bursts: float, seconds: float = 5.0, base: float = 0.1) -> NormalStretch:
     """Quiet footage with some bursts, each of a height of its own, evenly apart."""
-    raw = np.full(round(minutes * 60 / STEP), base)
+    raw = np.full(round(minutes * 60 / STEP), base, np.float64)
     length = round(seconds / STEP)
     for index, height in enumerate(bursts, start=1):
         at = index * len(raw) // (len(bursts) + 1)
@@ -30,7 +30,7 @@ def footage(minutes: float, *bursts: float, seconds: float = 5.0, base: float = 
 
 
 def stretch(raw: NDArray[np.float64], start: float = 0.0) -> NormalStretch:
-    return NormalStretch(start + np.arange(len(raw)) * STEP, raw)
+    return NormalStretch(start + np.arange(len(raw), dtype=np.float64) * STEP, raw)
 
 
 def calibrated(*stretches: NormalStretch, rate: float = 1.0, settings: DetectorConfig = CONFIG) -> Calibration:

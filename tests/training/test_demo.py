@@ -28,7 +28,7 @@ PLAN = DemoPlan(
     street=Street(height=96, width=128, fps=5.0),
     train_clips=5,
     train_seconds=4.0,
-    test_seconds=4.0,
+    test_seconds=3.0,
     settings=TrainSettings(size=96, steps=20, self_test=False, augment=False),
 )
 
@@ -116,7 +116,7 @@ def test_an_interrupted_demo_says_so_and_can_be_started_anew(tmp_path: Path) -> 
 
         yield tick
 
-    plan = dataclasses.replace(PLAN, train_seconds=3.0, test_seconds=1.0)
+    plan = dataclasses.replace(PLAN, train_seconds=3.0, test_seconds=0.6)
     with pytest.raises(KeyboardInterrupt, match="the demo is not finished; the same command starts it anew"):
         run(tmp_path / "out", plan=plan, progress=progress)
     report, _ = run(tmp_path / "out", plan=plan)

@@ -39,7 +39,8 @@ def two_clips() -> Footage:
 
 
 def write_labels(path: Path, **labels: Sequence[int]) -> Path:
-    np.savez(path, **{name.removeprefix("c"): np.array(values, np.uint8) for name, values in labels.items()})
+    arrays: dict[str, Any] = {name.removeprefix("c"): np.array(values, np.uint8) for name, values in labels.items()}
+    np.savez(path, **arrays)
     return path
 
 

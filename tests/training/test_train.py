@@ -89,17 +89,17 @@ def same(one: Run, other: Run) -> bool:
     return all(torch.equal(value, theirs[name]) for name, value in one.tensors.items())
 
 
-def interrupting(label: str, when: int) -> Progress:
+def interrupting(work: str, when: int) -> Progress:
     """Ctrl-C after so many units of one piece of work."""
 
     @contextmanager
-    def progress(found: str, total: int | None, unit: str = "frame") -> Iterator[Tick]:
+    def progress(label: str, total: int | None, unit: str = "frame") -> Iterator[Tick]:
         count = 0
 
         def tick(done: int) -> None:
             nonlocal count
             count += done
-            if found == label and count >= when:
+            if label == work and count >= when:
                 raise KeyboardInterrupt
 
         yield tick

@@ -29,8 +29,8 @@ def stem(*, colour: bool) -> StemEncoder:
 
 
 def normed(x: Tensor, state: dict[str, Tensor], norm: str) -> Tensor:
-    names = ("running_mean", "running_var", "weight", "bias")
-    return F.batch_norm(x, *(state[f"{norm}.{name}"] for name in names), eps=1e-3)
+    mean, variance, weight, bias = (state[f"{norm}.{n}"] for n in ("running_mean", "running_var", "weight", "bias"))
+    return F.batch_norm(x, mean, variance, weight, bias, eps=1e-3)
 
 
 def test_the_first_convolution_is_that_of_the_network(state: dict[str, Tensor]) -> None:
