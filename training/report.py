@@ -55,12 +55,13 @@ class TrainReport:
     def text(self) -> str:
         """Plain text for the terminal."""
         c = self.calibration
+        alarms = f"{c.alarms_per_hour:g} false alarm{'' if c.alarms_per_hour == 1 else 's'}"
         lines = [
             f"learned from {self.clips} clips, {len(self.held_out_clips)} held out; {self.frames} frames "
             f"({self.minutes:.1f} min), {self.windows} windows of moving cells, {self.seconds:.0f} s",
             f"error {_figure(self.loss)} on the clips learned from, {_figure(self.held_out_loss)} on held-out clips "
             f"(best at step {self.best_step} of {self.steps})",
-            f"threshold {c.theta:.4g}, for at most {c.alarms_per_hour:g} false alarms an hour; {c.alarms} seen on "
+            f"threshold {c.theta:.4g}, for at most {alarms} an hour; {c.alarms} seen on "
             f"{c.minutes:.1f} min of held-out normal footage (95 % bound: {c.upper_bound:.3g} an hour)",
         ]
         if not c.sufficient:

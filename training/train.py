@@ -132,11 +132,7 @@ def train(
         load_stem(detector.encoder)
     detector.reference.copy_(torch.from_numpy(found.reference))
     detector.to(device).with_precision(precision).with_workers(Workers.for_device(device, threads))
-    spans = [(s.start, s.stop) for s in found.surveys]
-    shortest = 2 * config.window * config.frame_interval
-    parts = split(found.clips, spans, seed=settings.seed, shortest=shortest)
-    if parts.train == parts.held_out:
-        say("one short clip: it is learned from and calibrated on alike; the threshold will be too low")
+    parts = _split(found, config, settings.seed, say)
     with _open_log(out.with_suffix(".log.jsonl")) as log:
         log.write("start", command=command, config=dataclasses.asdict(config), frames=found.frames)
         windows, held_out = _collect(detector, parts, found, settings, progress)
@@ -166,6 +162,19 @@ def train(
     if not fitted.interrupted:
         _partial(out).unlink(missing_ok=True)
     return report
+
+
+def _split(found: Survey, config: DetectorConfig, seed: int, say: Say) -> Split:
+    """Clips to learn from and to hold out; what is unusual about it is said."""
+    spans = [(clip.start, clip.stop) for clip in found.surveys]
+    parts = split(found.clips, spans, seed=seed, shortest=2 * config.window * config.frame_interval)
+    count = len(parts.train) + len(parts.held_out)
+    if parts.train == parts.held_out:
+        say("one short clip: it is learned from and calibrated on alike; the threshold will be too low")
+    elif count > len(found.clips):
+        few = "1 clip is" if len(found.clips) == 1 else f"{len(found.clips)} clips are"
+        say(f"{few} cut into {count} stretches, so that whole ones can be held out")
+    return parts
 
 
 def configure(settings: TrainSettings, found: Survey) -> DetectorConfig:
