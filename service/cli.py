@@ -24,6 +24,7 @@ Examples:
   framewatch train normal/ --out model.safetensors             learn from normal footage of your camera
   framewatch score video.mp4 --model model.safetensors         score every frame into scores.csv
   framewatch evaluate test/ --labels labels.npz --model model.safetensors
+  framewatch serve                                             score cameras live, over HTTP and websockets
 
 \b
 Exit codes: 0 done, 1 a problem with what was given, 2 wrong usage, 130 interrupted.

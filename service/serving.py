@@ -37,9 +37,10 @@ def serve(
         int, typer.Option(metavar="1", min=1, help="Processes: one, as it owns the device; run one for each GPU.")
     ] = 1,
 ) -> None:
-    """Score cameras, pushed frames and videos, and push the scores to whoever follows them.
+    """Score cameras and videos as a service, live.
 
-    HTTP and websockets; /docs describes both. Every flag can also be a variable or stand in a file.
+    Takes camera streams, pushed frames and uploaded videos, and pushes the scores to whoever follows them, over HTTP
+    and websockets; /docs describes both. Every flag can also be a variable or stand in a file.
     """
     if workers != 1:
         raise typer.BadParameter(
@@ -53,7 +54,10 @@ def serve(
 
 
 def settings(ctx: typer.Context) -> None:
-    """Show all settings, what they are at present and what each does, as a settings file."""
+    """Show all settings of the service as a file.
+
+    Prints each with its present value and what it does; --config reads such a file.
+    """
     from service.configuration import describe, load_settings
 
     typer.echo(describe(load_settings(given(ctx))), nl=False)

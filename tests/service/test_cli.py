@@ -44,7 +44,7 @@ def started(*words: object) -> subprocess.Popen[str]:
 
 
 def test_help_and_version_load_nothing_heavy() -> None:
-    words = [["--version"], ["--help"], *([verb, "--help"] for verb in VERBS)]
+    words = [["--version"], ["--help"], *([verb, "--help"] for verb in (*VERBS, "serve", "settings", "key"))]
     result = subprocess.run([sys.executable, "-c", LIGHT.format(words=words)], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
 
@@ -59,6 +59,11 @@ def test_the_command_alone_shows_its_help() -> None:
     assert "Commands:" in ended.out + ended.err
     for verb in VERBS:
         assert re.search(rf"^  {verb}  ", ended.out + ended.err, re.MULTILINE)
+
+
+def test_the_list_of_verbs_says_all_in_one_line_each() -> None:
+    listed = framewatch("--help").out.partition("Commands:\n")[2].partition("\n\n")[0]
+    assert all(line.endswith(".") and not line.endswith("...") for line in listed.splitlines())
 
 
 @pytest.mark.parametrize("verb", VERBS)
