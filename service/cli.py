@@ -34,10 +34,15 @@ Exit codes: 0 done, 1 a problem with what was given, 2 wrong usage, 130 interrup
 class Verb(TyperCommand):
     """A verb, whose arguments are shown by name alone: the Python type that typer adds tells a user nothing."""
 
+    def collect_usage_pieces(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
+
     def get_help(self, ctx: typer.Context) -> str:  # type: ignore[override]
-        usage, _, rest = super().get_help(ctx).partition("\n")
-        bare = re.sub(r"(?m)^  \[?(\w+)\]? (<\S+>)", lambda found: f"  {found[1]}".ljust(len(found[0])), rest)
-        return f"{usage.replace('{FOOTAGE}', 'FOOTAGE')}\n{bare}"
+        return re.sub(r"(?m)^  \[?(\w+)\]? (<\S+>)", _name_alone, super().get_help(ctx))
+
+
+def _name_alone(found: re.Match[str]) -> str:
+    return f"  {found[1]}".ljust(len(found[0]))
 
 
 class Verbs(TyperGroup):

@@ -108,6 +108,7 @@ def test_wrong_usage_ends_with_2_and_says_what_is_wrong(words: list[str], part: 
     said = misused(*words)
     assert part in said
     assert "Usage: framewatch" in said
+    assert "{" not in said
 
 
 def test_a_bug_is_called_one_and_hides_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
