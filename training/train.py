@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +26,8 @@ from training.calibrate import NormalStretch, calibrate
 from training.corrupt import Noisy
 from training.coverage import Coverage, coverage
 from training.fit import Fit, FitSettings, fit
-from training.plots import LossPoint, plot_loss
+from training.log import TrainLog
+from training.plots import plot_loss
 from training.report import TrainReport
 from training.selftest import SelfTest, self_test
 from training.split import Split, split
@@ -246,7 +245,7 @@ def _fit(
     out: Path,
     *,
     resume: bool,
-    log: _Log,
+    log: TrainLog,
     say: Say,
     progress: Progress,
 ) -> Fit:
@@ -347,31 +346,8 @@ def _report(
     )
 
 
-def _open_log(path: Path) -> _Log:
+def _open_log(path: Path) -> TrainLog:
     try:
-        return _Log(path.open("w", encoding="utf-8"))
+        return TrainLog(path)
     except OSError as error:
         raise TrainError(f"cannot write {path}: {error.strerror or error}") from error
-
-
-class _Log:
-    """One JSON object a line: what happened, and when."""
-
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
-        self._started = time.monotonic()
-
-    def __enter__(self) -> _Log:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with suppress(OSError):
-            self._out.close()
-
-    def write(self, event: str, **facts: object) -> None:
-        line = {"event": event, "seconds": round(time.monotonic() - self._started, 3), **facts}
-        self._out.write(json.dumps(line, default=str) + "\n")
-        self._out.flush()
-
-    def point(self, point: LossPoint) -> None:
-        self.write("look", step=point.step, train=point.train, held_out=point.held_out)

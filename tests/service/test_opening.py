@@ -18,6 +18,7 @@ from service.progress import Reporter
 from tests.model.detectors import clip
 from tests.service.command_line import write_checkpoint
 from tests.training.drawn import write_clip, write_moving_video
+from training.scene import Street
 
 
 @pytest.fixture
@@ -125,6 +126,13 @@ def test_demo_is_the_model_that_ships_with_the_package(tmp_path: Path, monkeypat
     assert find_model(Path("demo")) == shipped
     assert find_model(Path("demo.safetensors")) == Path("demo.safetensors")
     assert find_model(tmp_path / "demo") == tmp_path / "demo"
+
+
+def test_the_demo_model_ships_and_is_of_the_drawn_street() -> None:
+    checkpoint = Machine("cpu", "float32", 1).load(find_model(Path("demo")))
+    street = Street()
+    assert checkpoint.detector.config.geometry.source == (street.height, street.width)
+    assert checkpoint.detector.config.frame_interval == pytest.approx(1 / street.fps)
 
 
 def test_an_installation_without_the_demo_model_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

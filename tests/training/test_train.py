@@ -1,32 +1,20 @@
-"""The whole of training on tiny drawn footage: what it writes, that it repeats itself, and how it ends early."""
+"""The whole of training on tiny drawn footage: what it writes, that it repeats itself, and every kind of footage."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import cv2
 import pytest
-import torch
 
 import training.train
-from model.checkpoint import Checkpoint, load
-from model.clips import FootageError
 from model.footage import open_footage
-from model.progress import Progress, Tick, no_progress
 from model.scoring import ClipScorer
 from tests.training.drawn import write_clip, write_clips, write_moving_video
-from training.fit import FitSettings, ResumeError
-from training.report import TrainReport
-from training.train import BAD_SHOWN, TrainError, TrainSettings, train
-
-SETTINGS = TrainSettings(size=64, steps=40)
-QUICK = dataclasses.replace(SETTINGS, augment=False, self_test=False)
+from tests.training.runs import LOOKS, QUICK, SETTINGS, Bars, Run, run, same
+from training.train import TrainSettings
 
 
 @pytest.fixture(scope="module")
@@ -36,92 +24,7 @@ def normal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training.train, "FitSettings", functools.partial(FitSettings, batch=32, every=10))
-
-
-@dataclasses.dataclass
-class Run:
-    """A finished run: its report, what it said, and its progress as (label, total, done)."""
-
-    out: Path
-    report: TrainReport
-    said: list[str]
-
-    @property
-    def checkpoint(self) -> Checkpoint:
-        return load(self.out)
-
-    @property
-    def tensors(self) -> dict[str, torch.Tensor]:
-        return self.checkpoint.detector.state_dict()
-
-    @property
-    def log(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.out.with_suffix(".log.jsonl").read_text().splitlines()]
-
-
-def run(
-    footage: Path,
-    out: Path,
-    settings: TrainSettings = QUICK,
-    *,
-    progress: Progress = no_progress,
-    **more: Any,
-) -> Run:
-    said: list[str] = []
-    with open_footage([footage], fps=10) as opened:
-        report = train(
-            opened,
-            out,
-            settings,
-            device=torch.device("cpu"),
-            precision="float32",
-            threads=1,
-            say=said.append,
-            progress=progress,
-            **more,
-        )
-    return Run(out, report, said)
-
-
-def same(one: Run, other: Run) -> bool:
-    theirs = other.tensors
-    return all(torch.equal(value, theirs[name]) for name, value in one.tensors.items())
-
-
-def interrupting(work: str, when: int) -> Progress:
-    """Ctrl-C after so many units of one piece of work."""
-
-    @contextmanager
-    def progress(label: str, total: int | None, unit: str = "frame") -> Iterator[Tick]:
-        count = 0
-
-        def tick(done: int) -> None:
-            nonlocal count
-            count += done
-            if label == work and count >= when:
-                raise KeyboardInterrupt
-
-        yield tick
-
-    return progress
-
-
-class Bars:
-    """Keeps what progress bars would show."""
-
-    def __init__(self) -> None:
-        self.shown: dict[str, list[int | None]] = {}
-
-    @contextmanager
-    def __call__(self, label: str, total: int | None, unit: str = "frame") -> Iterator[Tick]:
-        entry: list[int | None] = [total, 0]
-        self.shown[label] = entry
-
-        def tick(done: int) -> None:
-            entry[1] = (entry[1] or 0) + done
-
-        yield tick
+    monkeypatch.setattr(training.train, "FitSettings", LOOKS)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +33,7 @@ def whole(normal: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
     bars = Bars()
     out = tmp_path_factory.mktemp("model") / "gate.safetensors"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.train, "FitSettings", functools.partial(FitSettings, batch=32, every=10))
+        patch.setattr(training.train, "FitSettings", LOOKS)
         yield run(normal, out, SETTINGS, progress=bars, command="framewatch train normal/"), bars
 
 
@@ -214,139 +117,6 @@ def test_another_seed_gives_another_model(normal: Path, tmp_path: Path) -> None:
     assert not same(first, second)
 
 
-def test_ctrl_c_keeps_the_best_and_resume_goes_on_to_the_same_bits(normal: Path, tmp_path: Path) -> None:
-    out = tmp_path / "model.safetensors"
-    stopped = run(normal, out, progress=interrupting("learning", 25))
-    assert stopped.report.interrupted
-    assert stopped.report.steps == 20
-    assert stopped.checkpoint.provenance.training["interrupted"] is True
-    partial = tmp_path / "model.partial.safetensors"
-    assert partial.exists()
-    resumed = run(normal, out, resume=True)
-    assert not resumed.report.interrupted
-    assert not partial.exists()
-    uninterrupted = run(normal, tmp_path / "whole.safetensors")
-    assert same(resumed, uninterrupted)
-    assert resumed.report.best_step == uninterrupted.report.best_step
-    assert resumed.report.held_out_loss == uninterrupted.report.held_out_loss
-
-
-def test_ctrl_c_twice_in_one_run_of_training_still_resumes(normal: Path, tmp_path: Path) -> None:
-    out = tmp_path / "model.safetensors"
-    run(normal, out, progress=interrupting("learning", 15))
-    with pytest.raises(KeyboardInterrupt):  # while the threshold is sought
-        run(normal, out, resume=True, progress=interrupting("calibrating", 1))
-    assert same(run(normal, out, resume=True), run(normal, tmp_path / "whole.safetensors"))
-
-
-@pytest.mark.parametrize(("label", "when"), [("checking footage", 5), ("encoding", 30), ("learning", 5)])
-def test_ctrl_c_before_there_is_a_model_leaves_the_older_one(
-    normal: Path, tmp_path: Path, label: str, when: int
-) -> None:
-    out = tmp_path / "model.safetensors"
-    out.write_text("the older one")
-    with pytest.raises(KeyboardInterrupt):
-        run(normal, out, progress=interrupting(label, when))
-    assert out.read_text() == "the older one"
-    assert not list(tmp_path.glob(".*"))
-
-
-def test_resume_without_an_interrupted_run_starts_anew_and_says_so(normal: Path, tmp_path: Path) -> None:
-    found = run(normal, tmp_path / "model.safetensors", resume=True)
-    assert any("nothing to resume" in line for line in found.said)
-    assert same(found, run(normal, tmp_path / "other.safetensors"))
-
-
-@pytest.mark.parametrize("changes", [{"seed": 1}, {"steps": 60}, {"window": 4}])
-def test_resume_with_other_settings_is_refused(normal: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
-    out = tmp_path / "model.safetensors"
-    run(normal, out, progress=interrupting("learning", 15))
-    with pytest.raises(ResumeError, match="other footage or settings"):
-        run(normal, out, dataclasses.replace(QUICK, **changes), resume=True)
-
-
-def test_without_resume_an_interrupted_run_is_forgotten(normal: Path, tmp_path: Path) -> None:
-    out = tmp_path / "model.safetensors"
-    run(normal, out, progress=interrupting("learning", 15))
-    assert run(normal, out).report.steps == 40
-    assert not (tmp_path / "model.partial.safetensors").exists()
-
-
-def spoil(root: Path, *names: str) -> None:
-    for name in names:
-        data = (root / name).read_bytes()
-        (root / name).write_bytes(data[: len(data) // 2])
-
-
-def test_unreadable_frames_stop_training_before_it_starts(tmp_path: Path) -> None:
-    root = write_clips(tmp_path / "normal", 5, 8)
-    spoil(root, "01/frame_00002.jpg", "04/frame_00007.jpg")
-    out = tmp_path / "model.safetensors"
-    with pytest.raises(FootageError, match="2 unreadable frames or files") as caught:
-        run(root, out)
-    assert "01/frame_00002.jpg" in str(caught.value)
-    assert "04/frame_00007.jpg" in str(caught.value)
-    assert [path.name for path in tmp_path.iterdir()] == ["normal"]
-
-
-def test_unreadable_frames_are_left_out_where_that_was_asked_for(tmp_path: Path) -> None:
-    root = write_clips(tmp_path / "normal", 5, 26)
-    names = [f"01/frame_{number:05d}.jpg" for number in range(BAD_SHOWN + 3)]
-    spoil(root, *names)
-    found = run(root, tmp_path / "model.safetensors", skip_bad=True)
-    assert found.report.bad == BAD_SHOWN + 3
-    assert found.report.frames == 5 * 26 - BAD_SHOWN - 3
-    assert sum(line.startswith("left out: ") for line in found.said) == BAD_SHOWN + 1
-    assert "left out: 3 more" in found.said
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda root: write_clips(root, 6, 4), "clips shorter than 6 frames have none"),
-        (lambda root: write_clip(root / "01", 1), "nothing to learn from"),
-    ],
-    ids=["short clips", "one frame"],
-)
-def test_footage_with_nothing_to_learn_from_says_what_is_missing(
-    tmp_path: Path, make: Callable[[Path], Path], message: str
-) -> None:
-    make(tmp_path / "normal")
-    with pytest.raises((TrainError, FootageError), match=message):
-        run(tmp_path / "normal", tmp_path / "model.safetensors", dataclasses.replace(QUICK, window=6))
-    assert not (tmp_path / "model.safetensors").exists()
-
-
-def test_still_footage_has_nothing_to_learn_from(tmp_path: Path) -> None:
-    root = write_clips(tmp_path / "normal", 5, 12)
-    for folder in root.iterdir():
-        first = (folder / "frame_00000.jpg").read_bytes()
-        for picture in folder.iterdir():
-            picture.write_bytes(first)
-    with pytest.raises(TrainError, match="too little moves in this footage: 0 windows of moving cells in 60 frames"):
-        run(root, tmp_path / "model.safetensors")
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"frame_interval": 0.02}, "50 frames a second were asked for, the footage has 10"),
-        ({"window": 1}, "window is 1"),
-        ({"smoothing": -1.0}, "smoothing is -1"),
-    ],
-)
-def test_settings_that_do_not_fit_the_footage_are_refused(
-    normal: Path, tmp_path: Path, changes: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(TrainError, match=message):
-        run(normal, tmp_path / "model.safetensors", dataclasses.replace(QUICK, **changes))
-
-
-def test_a_missing_folder_for_the_model_is_named(normal: Path, tmp_path: Path) -> None:
-    with pytest.raises(TrainError, match=r"cannot write .*nowhere/model\.log\.jsonl: No such file"):
-        run(normal, tmp_path / "nowhere" / "model.safetensors")
-
-
 def test_one_clip_is_cut_into_stretches(tmp_path: Path) -> None:
     write_clip(tmp_path / "one" / "gate", 120)
     found = run(tmp_path / "one", tmp_path / "model.safetensors")
@@ -377,6 +147,13 @@ def test_the_seeds_own_model_trains(normal: Path, tmp_path: Path, colour: bool) 
     assert detector.whitening is None
     assert detector.encoder.channels == 16 * 16 * (3 if colour else 1)
     assert len(found.report.self_test) == 3
+
+
+@pytest.mark.gpu
+def test_a_gpu_trains_in_half_precision(normal: Path, tmp_path: Path) -> None:
+    found = run(normal, tmp_path / "gpu.safetensors", SETTINGS, device="cuda", precision="float16")
+    assert found.checkpoint.calibration.precision == "float16"
+    assert found.report.best_step > 0
 
 
 def test_a_folder_of_video_files_trains_and_scores(tmp_path: Path) -> None:

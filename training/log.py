@@ -1,0 +1,41 @@
+"""The log of a training run: one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from training.plots import LossPoint
+
+
+class TrainLog:
+    """What happened, and how many seconds after the start; each line is written at once.
+
+    A context manager, since the file stays open.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._out = path.open("w", encoding="utf-8")
+        self._started = time.monotonic()
+
+    def __enter__(self) -> TrainLog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._out.close()
+
+    def write(self, event: str, **facts: object) -> None:
+        """Adds a line."""
+        line = {"event": event, "seconds": round(time.monotonic() - self._started, 3), **facts}
+        self._out.write(json.dumps(line, default=str) + "\n")
+        self._out.flush()
+
+    def point(self, point: LossPoint) -> None:
+        """Adds a look at the held-out windows."""
+        self.write("look", step=point.step, train=point.train, held_out=point.held_out)
