@@ -16,7 +16,23 @@ from starlette.staticfiles import StaticFiles
 
 from model import __version__
 from service import problems
-from service.api import events, health, ingest, jobs, models, scores, streams, tickets, videos
+from service.api import (
+    cameras,
+    events,
+    export,
+    health,
+    ingest,
+    jobs,
+    models,
+    picture,
+    progress,
+    scores,
+    session,
+    streams,
+    tickets,
+    videos,
+    what_if,
+)
 from service.logs import RequestLog
 from service.monitor import Monitor
 from service.settings import Settings
@@ -27,7 +43,7 @@ MOST_BODY = 1 << 20
 _ABOUT = """Scores every frame of cameras and videos by how badly it fits what was learned as normal.
 
 Websockets, which this page cannot show: `/v1/streams/{id}/ingest` (frames in, scores back), `/v1/streams/{id}/scores`
-and `/v1/scores` (scores as they come)."""
+and `/v1/scores` (scores as they come), `/v1/streams/{id}/picture` (the newest picture, at the viewer's pace)."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -63,11 +79,21 @@ def create_app(settings: Settings) -> FastAPI:
             CORSMiddleware,
             allow_origins=list(settings.allowed_origins),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "X-API-Key", "Content-Type", "Last-Event-ID", "X-Request-ID"],
+            allow_headers=[
+                "Authorization",
+                "X-API-Key",
+                "Content-Type",
+                "Last-Event-ID",
+                "X-Request-ID",
+                "X-CSRF-Token",
+            ],
             expose_headers=["Location", "Retry-After", "X-Request-ID"],
         )
     app.add_middleware(RequestLog)
-    for module in (health, streams, ingest, scores, events, jobs, models, tickets):
+    for module in (
+        *(health, cameras, streams, picture, what_if, ingest, scores, events, export),
+        *(jobs, progress, models, tickets, session),
+    ):
         app.include_router(module.router)
     app.include_router(videos.make_router(settings.max_upload_bytes))
     _add_docs(app)

@@ -1,14 +1,15 @@
-"""Who may do what: keys with scopes, tickets for browsers' websockets, and which pages may call from a browser."""
+"""Who may do what: keys with scopes, sessions and tickets for browsers, and which pages may call from a browser."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import os
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, get_args
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from starlette.requests import HTTPConnection
 
 from service.problems import Problem
 from service.records import KeyRecord, Scope
+from service.sessions import Attempts, Sessions, cookie_name, is_csrf
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 ADMIN_KEY = "admin.key"
@@ -35,10 +37,12 @@ class Caller:
     Attributes:
         name: of the key, or of what stands for one.
         scopes: what it may do; `admin` may do everything.
+        key: id of the key; "": there is none.
     """
 
     name: str
     scopes: tuple[Scope, ...]
+    key: str = field(default="", compare=False)
 
     def may(self, scope: Scope) -> bool:
         return scope in self.scopes or "admin" in self.scopes
@@ -109,6 +113,7 @@ class Access:
     Attributes:
         on: whether keys are needed.
         tickets: see `Tickets`.
+        sessions: see `Sessions`; None: nobody can log in.
     """
 
     def __init__(
@@ -116,6 +121,7 @@ class Access:
         keys: Keys,
         *,
         on: bool,
+        sessions: Sessions | None = None,
         origins: Sequence[str] = (),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -123,12 +129,14 @@ class Access:
 
         Args:
             keys: where they are kept.
-            on: see the attribute.
+            on, sessions: see the attributes.
             origins: of pages elsewhere that may call from a browser.
             monotonic: seconds.
         """
         self.on = on
         self.tickets = Tickets(monotonic=monotonic)
+        self.sessions = sessions
+        self._attempts = Attempts(monotonic=monotonic)
         self._keys = keys
         self._origins = frozenset(origins)
         self._hosts = _LOOPBACK | {urlsplit(origin).hostname for origin in origins}
@@ -142,7 +150,7 @@ class Access:
         Raises:
             Problem: 401 without a valid key, 403 if the key may not, or for a page of another origin.
         """
-        self._check_origin(connection)
+        self.check_origin(connection)
         caller = await self._identify(connection) if self.on else self._local(connection)
         if scope is not None and not caller.may(scope):
             raise Problem(403, f"this key may not do that: it has the scopes {', '.join(caller.scopes)}, not {scope}")
@@ -155,15 +163,65 @@ class Access:
             if caller is None:
                 raise Problem(401, "this ticket is not valid: each is for one connection, made within half a minute")
             return caller
-        key = _key_of(connection)
-        if key is None:
+        key = _shown_key(connection)
+        if key is not None:
+            return await self._caller(key)
+        token = self.token(connection)
+        if token is None:
             raise Problem(401, "a key is needed, as `Authorization: Bearer KEY` or `X-API-Key: KEY`")
-        hashed = fingerprint(key)
+        _check_page(connection, token)
+        return await self._logged_in(token)
+
+    async def login(self, connection: HTTPConnection, key: str) -> tuple[str, Caller]:
+        """Begins a session with a key; gives its token, and who that is.
+
+        Raises:
+            Problem: 401 if the key is not valid, 429 after too many that were not.
+        """
+        if self.sessions is None:
+            raise Problem(409, "nobody can log in here")
+        address = "" if connection.client is None else connection.client.host
+        wait = self._attempts.wait(address)
+        if wait:
+            raise Problem(429, "too many logins have failed: wait a minute", retry_after=math.ceil(wait))
+        try:
+            caller = await self._caller(key)
+        except Problem:
+            self._attempts.note(address)
+            raise
+        return await asyncio.to_thread(self.sessions.start, caller.key), caller
+
+    async def logout(self, connection: HTTPConnection) -> None:
+        """Ends the session that a request belongs to, if there is one.
+
+        Raises:
+            Problem: 403 if it does not come from a page of the session.
+        """
+        token = self.token(connection)
+        session = None if token is None or self.sessions is None else self.sessions.find(token)
+        if token is not None and session is not None and self.sessions is not None:
+            _check_page(connection, token)
+            await asyncio.to_thread(self.sessions.end, session.hash)
+
+    def token(self, connection: HTTPConnection) -> str | None:
+        """What the cookie of a session holds, whether or not it is valid."""
+        return connection.cookies.get(cookie_name(connection))
+
+    async def _caller(self, key: str) -> Caller:
         await self._refresh()
-        record = self._known.get(hashed)
+        record = self._known.get(fingerprint(key))
         if record is None or record.revoked is not None:
             raise Problem(401, "this key is not valid")
-        return Caller(record.name, record.scopes)
+        return Caller(record.name, record.scopes, record.id)
+
+    async def _logged_in(self, token: str) -> Caller:
+        session = None if self.sessions is None else self.sessions.find(token)
+        if session is not None:
+            await self._refresh()
+            record = next((one for one in self._known.values() if one.id == session.key), None)
+            if record is not None and record.revoked is None:
+                return Caller(record.name, record.scopes, record.id)
+        raise Problem(401, "the session is over: log in again")
 
     async def _refresh(self) -> None:
         now = self._monotonic()
@@ -181,8 +239,12 @@ class Access:
             raise Problem(403, "this host name is not answered without keys: allow its origin, or turn keys on")
         return ANYBODY
 
-    def _check_origin(self, connection: HTTPConnection) -> None:
-        """A browser says which page calls; programs do not."""
+    def check_origin(self, connection: HTTPConnection) -> None:
+        """A browser says which page calls; programs do not.
+
+        Raises:
+            Problem: 403 for a page of another origin.
+        """
         origin = connection.headers.get("origin")
         if origin is None or origin in self._origins:
             return
@@ -197,9 +259,16 @@ def needs(scope: Scope) -> Callable[[HTTPConnection], object]:
 
     async def check(connection: HTTPConnection) -> Caller:
         access: Access = connection.app.state.monitor.access
-        return await access.admit(connection, scope)
+        caller = connection.state.caller = await access.admit(connection, scope)
+        return caller
 
     return check
+
+
+def key_of(connection: HTTPConnection) -> str:
+    """Id of the key that an admitted caller has shown; "": none is needed."""
+    caller: Caller = connection.state.caller
+    return caller.key
 
 
 async def holds_key(connection: HTTPConnection) -> Caller:
@@ -208,7 +277,18 @@ async def holds_key(connection: HTTPConnection) -> Caller:
     return await access.admit(connection, None)
 
 
-def _key_of(connection: HTTPConnection) -> str | None:
+def _check_page(connection: HTTPConnection, token: str) -> None:
+    """A browser sends a cookie whichever page makes it call: what only the service's own pages know has to come too."""
+    if connection.scope["type"] == "websocket":
+        if "origin" not in connection.headers:
+            raise Problem(403, "a websocket with a session's cookie needs an Origin, as browsers send it")
+    elif connection.scope["method"] not in ("GET", "HEAD") and not is_csrf(
+        token, connection.headers.get("x-csrf-token", "")
+    ):
+        raise Problem(403, "a change with a session's cookie needs X-CSRF-Token, as GET /v1/session gives it")
+
+
+def _shown_key(connection: HTTPConnection) -> str | None:
     kind, _, key = connection.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and key.strip():
         return key.strip()

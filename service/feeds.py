@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 
@@ -15,12 +16,14 @@ class Entry:
         position: of one stream: seq of its score, or of the last score before it; of all: its own number `at`.
         counted: nobody else has its position; a subscriber misses something without it.
         kept: whether it is replayed.
+        said: monotonic seconds, when it was said.
     """
 
-    __slots__ = ("_data", "_message", "counted", "kept", "position")
+    __slots__ = ("_data", "_message", "counted", "kept", "position", "said")
 
-    def __init__(self, message: Message, position: int, *, counted: bool, numbered: bool) -> None:
+    def __init__(self, message: Message, position: int, *, counted: bool, numbered: bool, said: float = 0.0) -> None:
         self.position = position
+        self.said = said
         self.counted = counted
         self.kept = message.kept
         self._message = message
@@ -40,20 +43,22 @@ class Feed:
     Attributes:
         stream: None: all.
         places: how many messages are kept.
+        seconds: for how long.
         newest: position of the newest counted message; 0: there was none yet.
         forgotten: position up to which counted messages are not kept any more.
     """
 
-    def __init__(self, stream: str | None, places: int, newest: int = 0) -> None:
+    def __init__(self, stream: str | None, places: int, newest: int = 0, *, seconds: float = math.inf) -> None:
         """Makes an empty feed.
 
         Args:
             stream: None: all.
-            places: see the attribute.
+            places, seconds: see the attributes.
             newest: position of the last message before it.
         """
         self.stream = stream
         self.places = places
+        self.seconds = seconds
         self.newest = newest
         self.forgotten = newest
         self._kept: deque[Entry] = deque()
@@ -63,17 +68,17 @@ class Feed:
         """Position of the oldest counted message that is kept, 0 if there is none."""
         return self.forgotten + 1 if self.forgotten < self.newest else 0
 
-    def add(self, message: Message) -> Entry:
-        """Takes the next message in."""
+    def add(self, message: Message, now: float = 0.0) -> Entry:
+        """Takes the next message in, `now` in monotonic seconds."""
         if self.stream is None:
             self.newest += message.kept
-            entry = Entry(message, self.newest, counted=message.kept, numbered=True)
+            entry = Entry(message, self.newest, counted=message.kept, numbered=True, said=now)
         else:
             self.newest = self.newest if message.seq is None else message.seq
-            entry = Entry(message, self.newest, counted=message.seq is not None, numbered=False)
+            entry = Entry(message, self.newest, counted=message.seq is not None, numbered=False, said=now)
         if entry.kept:
             self._kept.append(entry)
-            if len(self._kept) > self.places:
+            while len(self._kept) > self.places or (self._kept and now - self._kept[0].said > self.seconds):
                 gone = self._kept.popleft()
                 if gone.counted:
                     self.forgotten = gone.position

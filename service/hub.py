@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -31,6 +32,7 @@ class Hub:
         history: History,
         *,
         kept: int = 256,
+        kept_seconds: float = math.inf,
         kept_of_all: int = 4096,
         limits: SubscriberLimits | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -41,6 +43,7 @@ class Hub:
             epoch: this run of the service.
             history: what is stored.
             kept: messages of a stream that are kept in memory for those who were away.
+            kept_seconds: for so long.
             kept_of_all: messages of all streams together, for subscribers to all; they have no other.
             limits: what a subscriber may cost.
             monotonic: seconds.
@@ -49,6 +52,7 @@ class Hub:
         self._epoch = epoch
         self._history = history
         self._kept = kept
+        self._kept_seconds = kept_seconds
         self._limits = limits or SubscriberLimits()
         self._monotonic = monotonic
         self._feeds: dict[str, Feed] = {}
@@ -74,7 +78,7 @@ class Hub:
             newest: seq of its last score in this epoch, of an earlier stream of that id.
         """
         if stream not in self._feeds:
-            feed = self._feeds[stream] = Feed(stream, self._kept, newest)
+            feed = self._feeds[stream] = Feed(stream, self._kept, newest, seconds=self._kept_seconds)
             self._subscribers[feed] = set()
 
     def end(self, stream: str) -> None:
@@ -140,7 +144,7 @@ class Hub:
         return messages.hello(stream, self._epoch, oldest=oldest, newest=newest, facts=facts)
 
     def _add(self, feed: Feed, message: Message, now: float) -> None:
-        entry: Entry = feed.add(message)
+        entry: Entry = feed.add(message, now)
         for subscriber in self._subscribers[feed]:
             before = subscriber.lost
             subscriber.put(entry, now)

@@ -178,6 +178,10 @@ class Jobs:
             raise not_found("job", id)
         return job
 
+    def has(self, id: str) -> bool:
+        """Whether there is such a job."""
+        return id in self._open or self._store.job(id) is not None
+
     def page(self, cursor: str | None, limit: int) -> tuple[list[Job], str | None]:
         """Jobs, newest first; see `Store.jobs`."""
         jobs, following = self._store.jobs(cursor, limit)

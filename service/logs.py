@@ -21,7 +21,10 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 HEADER = "X-Request-ID"
 _GOOD_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-_SECRET = re.compile(r"(?i)\b(ticket|authorization|x-api-key|bearer)\b(\"?[=: ]+\s*(?:bearer\s+)?)[^\s&,;\"']+")
+_SECRET = re.compile(
+    r"(?i)\b(ticket|authorization|x-api-key|x-csrf-token|framewatch_[0-9a-f]{8}|bearer)\b"
+    r"(\"?[=: ]+\s*(?:bearer\s+)?)[^\s&,;\"']+"
+)
 _KEY = re.compile(r"\bfw_[A-Za-z0-9_-]{8,}")
 
 log = logging.getLogger(__name__)

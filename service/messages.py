@@ -125,6 +125,33 @@ def gap(
     return _encoded("gap", stream, last[0], **place, missed=missed, others=others, reason=reason)
 
 
+def picture(score: Score, health: Health, size: tuple[int, int]) -> bytes:
+    """Before each picture of a stream: of which frame it is, and whether it is live.
+
+    Args:
+        score: of the frame.
+        health: of the stream, now.
+        size: width and height of the picture.
+    """
+    return orjson.dumps(
+        {
+            "v": VERSION,
+            "type": "picture",
+            "stream": score.stream,
+            "seq": score.seq,
+            "frame": score.frame,
+            "captured": timestamp(score.captured),
+            "health": health.value,
+            "width": size[0],
+            "height": size[1],
+            "score": score.score,
+            "smoothed": score.smoothed,
+            "threshold": score.threshold,
+            "state": score.state.value,
+        }
+    )
+
+
 def dropped(stream: str, frame: int, cause: Dropped, detail: str) -> bytes:
     """To whoever sent a frame: it has no score."""
     return _encoded("dropped", stream, None, frame=frame, cause=cause.value, detail=detail)

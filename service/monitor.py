@@ -5,27 +5,34 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from pathlib import Path
 
 from model.atomic import atomic_path
-from model.checkpoint import bundled
+from model.checkpoint import CheckpointError, bundled
 from model.detector import Precision
 from model.device import choose_device, choose_precision
 from model.workers import Workers
+from service import demo
 from service.announcer import Announcer
 from service.auth import Access, mint, write_admin_key
 from service.batching import BatchLimits
 from service.hub import Hub
 from service.jobs import Jobs
+from service.messages import Message
 from service.metrics import Metrics
 from service.models import Model, ModelError, Models
+from service.picturing import Pictures
 from service.problems import Problem
 from service.records import Health
-from service.retention import Retention, disk_is_short
-from service.roster import NO_MODEL, Roster
+from service.repeats import Repeats
+from service.retention import JobLimits, Retention, disk_is_short
+from service.roster import NO_MODEL, Member, Roster
 from service.scorer import Scorer, ScorerLimits
+from service.sessions import Sessions
 from service.settings import Settings
 from service.store import Store
 
@@ -44,6 +51,7 @@ class Monitor:
         metrics: what is measured.
         draining: it is about to end and takes nothing in any more.
         clients: websockets and event streams that are open.
+        trials: sources that are being tried out.
     """
 
     store: Store
@@ -53,12 +61,16 @@ class Monitor:
     hub: Hub
     roster: Roster
     jobs: Jobs
+    pictures: Pictures
+    repeats: Repeats
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
         self.draining = asyncio.Event()
         self.clients = 0
+        self.trials = 0
+        self._clients_of: Counter[str] = Counter()
         self._started = False
         self._stopped = False
         self._retention: Retention | None = None
@@ -105,6 +117,7 @@ class Monitor:
         await asyncio.to_thread(self._drain)
         await asyncio.sleep(0)  # what the store's thread has just announced goes out first
         self.hub.close()
+        self.pictures.close()
         await asyncio.to_thread(self.store.close)
 
     def in_loop(self, function: Callable[[], object]) -> None:
@@ -140,21 +153,49 @@ class Monitor:
         log.info("model %s is active", name)
         return model
 
-    def enter(self) -> None:
-        """A client wants to stay connected.
+    def add_demo(self) -> tuple[Member, bool]:
+        """The demo stream, and whether it was made just now.
 
         Raises:
-            Problem: 503: there are too many, or the service is stopping.
+            Problem: 409: there is another stream of its name.
+            ModelError: another model has the name of its model.
+        """
+        try:
+            self.models.give(bundled())
+            return self.roster.create(demo.RECORD), True
+        except Problem as problem:
+            if problem.status != 409:
+                raise
+            member = self.roster.get(demo.RECORD.id)
+            if member.record.source != demo.SOURCE:
+                raise
+            return member, False
+
+    def enter(self, key: str = "") -> None:
+        """A client wants to stay connected.
+
+        Args:
+            key: id of the key that it has shown; "": none.
+
+        Raises:
+            Problem: 503: there are too many, or the service is stopping; 429: too many of its key.
         """
         if self.draining.is_set():
             raise Problem(503, "the service is stopping", retry_after=5)
         if self.clients >= self.settings.max_clients:
             raise Problem(503, f"{self.clients} connections are as many as are allowed", retry_after=10)
+        most = self.settings.max_clients_per_key
+        if key and self._clients_of[key] >= most:
+            raise Problem(429, f"{most} connections with one key are as many as are allowed", retry_after=10)
         self.clients += 1
+        self._clients_of[key] += 1
 
-    def leave(self) -> None:
-        """A client that had entered has gone."""
+    def leave(self, key: str = "") -> None:
+        """A client that had entered with a key has gone."""
         self.clients -= 1
+        self._clients_of[key] -= 1
+        if not self._clients_of[key]:
+            del self._clients_of[key]
 
     @property
     def _remembered(self) -> Path:
@@ -162,14 +203,17 @@ class Monitor:
 
     def _build(self, precision: Precision) -> None:
         settings = self.settings
-        self.access = Access(self.store, on=settings.auth_on, origins=settings.allowed_origins)
+        sessions = Sessions(self.store, seconds=86_400 * settings.session_days)
+        self.access = Access(self.store, on=settings.auth_on, sessions=sessions, origins=settings.allowed_origins)
         workers = Workers.for_device(self._device)
         self.models = Models(settings.models_folder, device=self._device, precision=precision, workers=workers)
-        self.hub = Hub(self.store.epoch, self.store, kept=max(1, settings.replay_count))
+        self.repeats = Repeats(self.store)
+        self.pictures = Pictures(stalled_after=settings.stalled_after_s)
+        self.hub = Hub(self.store.epoch, self.store, kept=settings.replay_count, kept_seconds=settings.replay_seconds)
         announcer = Announcer(
             self.store,
             watch=lambda id: self.roster.watch(id),
-            publish=lambda said: self.in_loop(lambda: self.hub.publish(said)),
+            publish=lambda said: self.in_loop(lambda: self._publish(said)),
             on_scores=self.metrics.scores,
         )
         limits = ScorerLimits(BatchLimits(settings.max_batch), settings.batch_wait_ms / 1000)
@@ -183,13 +227,23 @@ class Monitor:
             key, record = mint("admin", ("admin",), time.time())
             self.store.put_key(record)
             log.info("the first key is in %s", write_admin_key(settings.data_dir, key))
+        if self.access.sessions is not None:
+            self.access.sessions.load()
         self._activate_first()
+        if any(stream.source == demo.SOURCE for stream in self.store.streams()):
+            with suppress(ModelError, CheckpointError):  # the stream itself will say that its model is not there
+                self.models.give(bundled())
         self.roster.restore()
         self.jobs.start()
         self._retention = Retention(
             self.store.upkeep,
             max_bytes=settings.scores_max_bytes,
             max_age_s=None if settings.scores_max_age_days is None else 86_400 * settings.scores_max_age_days,
+            jobs=JobLimits(
+                settings.jobs_max_count,
+                settings.jobs_max_bytes,
+                None if settings.jobs_max_age_days is None else 86_400 * settings.jobs_max_age_days,
+            ),
             short_of_space=disk_is_short(settings.data_dir, settings.min_free_disk_bytes),
         )
         self._retention.start()
@@ -224,6 +278,11 @@ class Monitor:
         except (CancelledError, Exception) as error:
             log.warning("the last scores may not be stored: %s", error)
 
+    def _publish(self, said: list[Message]) -> None:
+        self.hub.publish(said)
+        for stream in {message.stream for message in said if message.stream is not None}:
+            self.pictures.stir(stream)
+
     def _measure(self) -> None:
         metrics = self.metrics
         metrics.streams(lambda: self.roster)
@@ -234,6 +293,7 @@ class Monitor:
         metrics.gauge("messages_lost", "Messages that subscribers were too slow for", lambda: self.hub.lost)
         metrics.gauge("scorer_restarts", "Restarts of the engine after a crash", lambda: self.scorer.restarts)
         metrics.gauge("store_waiting", "Scores and events that wait to be stored", lambda: self.store.waiting)
+        metrics.gauge("backlog_bytes", "Frames of all streams that wait", lambda: self.roster.backlog.waiting)
         metrics.gauge("jobs_waiting", "Videos that wait or are being scored", lambda: self.jobs.open)
         metrics.gauge("ready", "Whether the service is ready", lambda: not self.reasons())
 

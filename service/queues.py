@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
+from service.backlog import Backlog
 from service.records import IncomingFrame, Policy
 
 
@@ -34,11 +35,19 @@ class FrameQueue:
         overtaken: frames of these that a newer one pushed out, so far.
     """
 
-    def __init__(self, policy: Policy, limits: QueueLimits | None = None) -> None:
+    def __init__(self, policy: Policy, limits: QueueLimits | None = None, backlog: Backlog | None = None) -> None:
+        """Makes it empty.
+
+        Args:
+            policy: what happens when it is full.
+            limits: how much may wait in it.
+            backlog: of all streams; None: this one stands alone.
+        """
         self.offered = 0
         self.overtaken = 0
         self._policy = policy
         self._limits = limits or QueueLimits()
+        self._backlog = backlog or Backlog(2**62)
         self._lock = threading.Lock()
         self._frames: deque[tuple[IncomingFrame, float]] = deque()
         self._bytes = 0
@@ -62,7 +71,9 @@ class FrameQueue:
             return 0
         if self._policy == "latest":
             return self._limits.latest
-        return 0 if self._bytes >= self._limits.bytes else max(0, self._limits.every - len(self._frames))
+        if self._bytes >= self._limits.bytes or (self._frames and not self._backlog.has_room(1)):
+            return 0
+        return max(0, self._limits.every - len(self._frames))
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -83,11 +94,14 @@ class FrameQueue:
             if self._policy == "latest":
                 self._overtake(frame.size, places=1)
             elif self._frames and not (
-                len(self._frames) < self._limits.every and self._bytes + frame.size <= self._limits.bytes
+                len(self._frames) < self._limits.every
+                and self._bytes + frame.size <= self._limits.bytes
+                and self._backlog.has_room(frame.size)
             ):
                 return False
             self._frames.append((frame, now))
             self._bytes += frame.size
+            self._backlog.add(frame.size)
             self.offered += 1
             return True
 
@@ -101,12 +115,15 @@ class FrameQueue:
         with self._lock:
             self._closed = True
             self._frames.clear()
+            self._backlog.add(-self._bytes)
             self._bytes = 0
 
     def _overtake(self, room: int, places: int = 0) -> None:
         """Drops the oldest frames until `room` more bytes in `places` more frames fit."""
         while self._frames and (
-            len(self._frames) + places > self._limits.latest or self._bytes + room > self._limits.bytes
+            len(self._frames) + places > self._limits.latest
+            or self._bytes + room > self._limits.bytes
+            or not self._backlog.has_room(room)
         ):
             self._pop()
             self.overtaken += 1
@@ -114,4 +131,5 @@ class FrameQueue:
     def _pop(self) -> tuple[IncomingFrame, float]:
         frame, since = self._frames.popleft()
         self._bytes -= frame.size
+        self._backlog.add(-frame.size)
         return frame, since

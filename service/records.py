@@ -205,6 +205,22 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A login of the dashboard as it is stored; the token in its cookie is not.
+
+    Attributes:
+        hash: SHA-256 of the token, hexadecimal.
+        key: id of the key that was shown; the session may do what it may, and ends with it.
+        created, ends: seconds since 1970.
+    """
+
+    hash: str
+    key: str
+    created: float
+    ends: float
+
+
+@dataclass(frozen=True, slots=True)
 class KeyRecord:
     """An API key as it is stored; the key itself is not.
 

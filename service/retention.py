@@ -1,4 +1,4 @@
-"""How long scores are kept: up to an age and up to a size, oldest first."""
+"""How long scores and jobs are kept: up to an age and up to a size, oldest first."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +20,8 @@ _ROOM = 16 * 1024 * 1024  # bytes kept free inside the file while the disk is sh
 _ROOM_PART = 0.1
 _SHRINK = 0.1  # of the file: free space inside it that is worth giving back
 _SHRINK_PAGES = 500
+_JOBS = 50  # jobs removed in one write
+_ROW = 80  # bytes that a frame of a job takes, about
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +32,24 @@ class Keeper(Protocol):
     def score_bytes(self) -> tuple[int, int]: ...
     def oldest_score(self) -> float | None: ...
     def delete_scores(self, before: float, limit: int) -> int: ...
+    def prune_jobs(self, *, before: float, most: int, most_frames: int, limit: int) -> int: ...
     def sweep(self, limit: int) -> int: ...
     def shrink(self, pages: int) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class JobLimits:
+    """Which jobs that have ended are kept.
+
+    Attributes:
+        count: so many of them.
+        bytes: of their scores, about.
+        age_s: seconds since they ended; None: however many.
+    """
+
+    count: int = 10_000
+    bytes: int = 5_000_000_000
+    age_s: float | None = None
 
 
 class Retention:
@@ -42,6 +61,7 @@ class Retention:
         *,
         max_bytes: int,
         max_age_s: float | None = None,
+        jobs: JobLimits | None = None,
         short_of_space: Callable[[], bool] = lambda: False,
         every_s: float = 60.0,
         clock: Callable[[], float] = time.time,
@@ -52,6 +72,7 @@ class Retention:
             keeper: the store's upkeep.
             max_bytes: size of the scores' file above which the oldest are deleted.
             max_age_s: seconds after which a score is deleted; None: never.
+            jobs: which are kept.
             short_of_space: whether the disk is; then old scores make room for new ones inside the file
                 (`disk_is_short`).
             every_s: seconds between two looks.
@@ -60,6 +81,7 @@ class Retention:
         self._keeper = keeper
         self._max_bytes = max_bytes
         self._max_age_s = max_age_s
+        self._jobs = jobs or JobLimits()
         self._short_of_space = short_of_space
         self._every_s = every_s
         self._clock = clock
@@ -85,6 +107,7 @@ class Retention:
         Raises:
             StoreUnavailable: the store cannot be written at the moment.
         """
+        self._prune_jobs()
         while not self._stop.is_set() and self._keeper.sweep(CHUNK):
             pass
         deleted = 0
@@ -95,6 +118,18 @@ class Retention:
         if deleted:
             log.info("retention deleted %d scores", deleted)
         return deleted
+
+    def _prune_jobs(self) -> None:
+        limits = self._jobs
+        before = 0.0 if limits.age_s is None else self._clock() - limits.age_s
+        pruned, count = 0, _JOBS
+        while count == _JOBS and not self._stop.is_set():
+            count = self._keeper.prune_jobs(
+                before=before, most=limits.count, most_frames=limits.bytes // _ROW, limit=_JOBS
+            )
+            pruned += count
+        if pruned:
+            log.info("retention deleted %d jobs", pruned)
 
     def _delete_surplus(self) -> int:
         deleted, over = 0, self._too_large()

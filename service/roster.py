@@ -11,8 +11,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
-from service import messages
+from service import demo, messages
 from service.announcer import Announcer, Watch
+from service.backlog import Backlog
 from service.events import STREAM_ENDED, EventTracker
 from service.hub import Hub
 from service.messages import Message
@@ -47,6 +48,7 @@ class Member:
         sender: of a pushed stream, while one is connected.
         lost: frames that were dropped before they came to the engine.
         last_frame: monotonic seconds of its newest frame.
+        removed: it is not in the roster any more.
     """
 
     def __init__(self, record: StreamRecord, watch: Watch) -> None:
@@ -57,6 +59,7 @@ class Member:
         self.sender: Sender | None = None
         self.lost: Counter[Dropped] = Counter()
         self.last_frame = 0.0
+        self.removed = False
 
     @property
     def id(self) -> str:
@@ -85,7 +88,11 @@ class Member:
 
 
 class Roster:
-    """All streams by id. Its methods may block for a commit, and may be called from any thread."""
+    """All streams by id. Its methods may block for a commit, and may be called from any thread.
+
+    Attributes:
+        backlog: what waits in their queues together.
+    """
 
     def __init__(
         self,
@@ -108,6 +115,7 @@ class Roster:
             clock: seconds since 1970.
             monotonic: seconds.
         """
+        self.backlog = Backlog(settings.max_backlog_bytes)
         self._settings = settings
         self._store = store
         self._models = models
@@ -119,7 +127,7 @@ class Roster:
         self._monotonic = monotonic
         self._members: dict[str, Member] = {}
         self._changing = threading.RLock()
-        self._readers = Readers(settings, self._offer, self._heard, on_dropped=self._dropped)
+        self._readers = Readers(settings, self._offer, self._heard, on_dropped=self._dropped, loops=demo.LOOPS)
 
     def __len__(self) -> int:
         return len(self._members)
@@ -142,6 +150,10 @@ class Roster:
         if member is None:
             raise not_found("stream", id)
         return member
+
+    def has(self, id: str) -> bool:
+        """Whether there is such a stream."""
+        return id in self._members
 
     def restore(self) -> None:
         """Brings the stored streams back. One that cannot be scored says why, and waits to be changed or removed."""
@@ -200,6 +212,34 @@ class Roster:
             self._readers.change(id, policy=options.policy, max_rate=options.max_rate)
             return member
 
+    def put(self, record: StreamRecord) -> tuple[Member, bool]:
+        """Makes a stream as a record says, or has the one of its id be so; gives whether it was made.
+
+        Where only name and options differ it goes on; with another source it begins anew.
+
+        Raises:
+            Problem, ModelError, OptionError, AddressError: see `create`; nothing has changed.
+        """
+        with self._changing:
+            member = self._members.get(record.id)
+            if member is None:
+                return self.create(record), True
+            if (record.source, record.loop) == (member.record.source, member.record.loop):
+                if (record.name, record.options) == (member.record.name, member.record.options):
+                    return member, False
+                return self.change(record.id, name=record.name, options=record.options), False
+            self._check_source(record)
+            record = replace(record, created=member.record.created)
+            stream = self._stream(record)
+            self._end(member)
+            self._store.put_stream(record)  # behind the last scores: the numbers go on after them
+            successor = self._enter(record)
+            self._begin(successor, stream)
+            sender = member.sender
+        if sender is not None:
+            self._in_loop(partial(sender.stop, "the stream has another source now"))
+        return successor, False
+
     def remove(self, id: str, *, purge: bool = False) -> None:
         """Removes a stream in any state.
 
@@ -208,11 +248,7 @@ class Roster:
         """
         with self._changing:
             member = self.get(id)
-            self._readers.remove(id)
-            if member.stream is not None:
-                self._scorer.detach(member.stream)
-                member.stream.close()
-            self._scorer.run(partial(self._announcer.end, member.watch, STREAM_ENDED)).result()
+            self._end(member)
             self._store.delete_stream(id, purge)
             del self._members[id]
             sender = member.sender
@@ -281,6 +317,15 @@ class Roster:
             if member.stream is not None:
                 member.stream.close()
 
+    def _end(self, member: Member) -> None:
+        """Nothing more of a stream is read or scored, and its open event is closed."""
+        self._readers.remove(member.id)
+        if member.stream is not None:
+            self._scorer.detach(member.stream)
+            member.stream.close()
+        self._scorer.run(partial(self._announcer.end, member.watch, STREAM_ENDED)).result()
+        member.removed = True
+
     def _conclude(self, member: Member) -> None:
         """Closes the event of a stream whose last frame is scored."""
         if member.stream is not None and not len(member.stream.queue) and member.watch.tracker.open is not None:
@@ -322,7 +367,7 @@ class Roster:
 
     def _stream(self, record: StreamRecord) -> Stream:
         limits = FrameLimits(self._settings.max_frame_bytes, self._settings.max_pixels)
-        return Stream(record, self._model(record.options), frame_limits=limits)
+        return Stream(record, self._model(record.options), frame_limits=limits, backlog=self.backlog)
 
     def _model(self, options: StreamOptions) -> Model:
         if options.model is not None:

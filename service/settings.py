@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     allowed_origins: Origins = _setting(
         (), "Access", "Allowed origins", "Web pages of other origins that may use the service from a browser.",
         "ORIGIN", flag="allowed_origin")
+    session_days: float = _setting(
+        30.0, "Access", "Length of a login", "How long a login of the dashboard lasts; a revoked key ends it at once.",
+        "DAYS", gt=0, le=365)
     camera_networks: Networks = _setting(
         (), "Access", "Camera networks", "Networks in which cameras may be; if none is given, every address but "
         "loopback, link-local, cloud metadata, multicast and unspecified ones.", "CIDR", flag="camera_network")
@@ -97,6 +100,15 @@ class Settings(BaseSettings):
     scores_max_age_days: float | None = _setting(
         None, "Data", "Age of scores", "Scores older than this are deleted; if not given, none.", "DAYS",
         gt=0, le=36_500)
+    jobs_max_age_days: float | None = _setting(
+        None, "Data", "Age of jobs", "Jobs that ended longer ago are deleted with their scores; if not given, none.",
+        "DAYS", gt=0, le=36_500)
+    jobs_max_count: int = _setting(
+        10_000, "Data", "Number of jobs", "Ended jobs that are kept; then the oldest are deleted.", "N",
+        ge=0, le=10_000_000)
+    jobs_max_bytes: Bytes = _setting(
+        5_000_000_000, "Data", "Size of jobs", "Scores of ended jobs are kept up to this size, about 80 bytes each; "
+        "then the oldest jobs are deleted.", "BYTES", ge=1_000_000, le=10**15)
     min_free_disk_bytes: Bytes = _setting(
         1_000_000_000, "Data", "Free disk space", "With less free space, uploads are refused and old scores make room "
         "for new ones.", "BYTES", ge=0, le=10**15)
@@ -124,6 +136,12 @@ class Settings(BaseSettings):
     max_clients: int = _setting(
         2000, "Limits", "Clients", "Websocket and event-stream connections at one time; more are refused with 503.",
         "N", ge=1, le=100_000)
+    max_clients_per_key: int = _setting(
+        1000, "Limits", "Clients of a key", "The same for the holders of one key; more are refused with 429.",
+        "N", ge=1, le=100_000)
+    max_backlog_bytes: Bytes = _setting(
+        1_000_000_000, "Limits", "Waiting frames", "Frames of all streams that may wait in memory; then they are "
+        "dropped or held back as if their own queues were full.", "BYTES", ge=1_000_000, le=10**13)
     max_frame_bytes: Bytes = _setting(
         8_000_000, "Limits", "Frame size", "Largest JPEG or PNG a client may send as a frame.", "BYTES",
         ge=1_000, le=1_000_000_000)

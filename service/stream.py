@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from model.frames import Repair
 from model.pictures import MAX_PIXELS
+from service.backlog import Backlog
 from service.models import Model
 from service.plan import Plan, make_plan
 from service.queues import FrameQueue, QueueLimits
@@ -101,6 +102,7 @@ class Stream:
         repair: Repair | None = None,
         frame_limits: FrameLimits | None = None,
         queue_limits: QueueLimits | None = None,
+        backlog: Backlog | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Makes a stream that no engine scores yet.
@@ -112,6 +114,7 @@ class Stream:
             repair: what is done to its frames first (default: noise).
             frame_limits: what a frame may be.
             queue_limits: how much may wait.
+            backlog: of all streams of the service.
             monotonic: seconds.
 
         Raises:
@@ -120,7 +123,7 @@ class Stream:
         self.record = record
         self.plan: Plan = make_plan(model, record.options, repair)
         self.frame_limits = frame_limits or FrameLimits()
-        self.queue = FrameQueue(record.options.policy, queue_limits)
+        self.queue = FrameQueue(record.options.policy, queue_limits, backlog)
         self.health = Health.CONNECTING
         self.reason = ""
         self.error_class = ""

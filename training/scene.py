@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import merge
+from itertools import takewhile
 
 import cv2
 import numpy as np
@@ -29,6 +30,7 @@ SMALLEST = 2e-4
 
 _NOISE = 1.6  # sensor noise of the luma, standard deviation of 255
 _CHROMA = 0.9  # and what each channel has on top
+_FADE = 3.0  # seconds in which the end of a loop goes over into its beginning
 _SHADOW = 0.45  # how much light a shadow takes away
 
 
@@ -83,11 +85,45 @@ class Street:
             onset = max(spare * float(rng.uniform(0.4, 0.6)), 0.2 * min(seconds, 60.0))
             events = [Entrance(onset - begin, performer) for performer in performers]
         count = None if math.isinf(seconds) else round(seconds * self.fps)
-        return itertools.islice(self._draw(seed, iter(events)), count)
+        return itertools.islice(self._draw(seed, self._with_passers_by(seed, iter(events))), count)
 
     def live(self, seed: int) -> Iterator[SceneFrame]:
         """Frames without end, with an anomaly of any kind every 30 to 60 seconds."""
-        return self._draw(seed, self._events(np.random.default_rng([seed, 1])))
+        return self._draw(seed, self._with_passers_by(seed, self._events(np.random.default_rng([seed, 1]))))
+
+    def loop(self, seconds: float, *, seed: int, anomalies: Sequence[tuple[float, Anomaly]]) -> Iterator[SceneFrame]:
+        """Draws `round(seconds * fps)` frames that can follow themselves: whoever comes has gone before the end.
+
+        In its last seconds nobody is there, and the light goes over into that of the beginning.
+
+        Args:
+            seconds: length; everything that happens has to fit into it.
+            seed: picks people, light and noise.
+            anomalies: what happens, each with the second in which it begins.
+
+        Raises:
+            ValueError: an anomaly does not fit.
+        """
+        events: list[Entrance] = []
+        for number, (onset, anomaly) in enumerate(anomalies):
+            performers = stage(anomaly, self.camera, np.random.default_rng([seed, 1, number]))
+            begin = min(performer.begin for performer in performers)
+            events += [Entrance(onset + _FADE - begin, performer) for performer in performers]
+        events.sort(key=lambda entrance: entrance.time)
+        bounds = _FADE, seconds
+        if not all(_is_within(entrance, *bounds) for entrance in events):
+            raise ValueError(f"not all anomalies are over {_FADE:g} s before the end at {seconds:g} s")
+        lanes = [
+            (entrance for entrance in takewhile(lambda one: one.time < seconds, lane) if _is_within(entrance, *bounds))
+            for lane in self._lanes(seed)
+        ]
+        count, fade = round(seconds * self.fps), round(_FADE * self.fps)
+        frames = self._draw(seed, merge(events, *lanes, key=lambda entrance: entrance.time))
+        first = list(itertools.islice(frames, fade))
+        yield from itertools.islice(frames, count - fade)
+        for number, (old, new) in enumerate(zip(itertools.islice(frames, fade), first, strict=True), 1):
+            image = cv2.addWeighted(old.image, 1 - number / (fade + 1), new.image, number / (fade + 1), 0)
+            yield SceneFrame(np.asarray(image, np.uint8), False, new.mask)
 
     def _events(self, rng: np.random.Generator) -> Iterator[Entrance]:
         time = 0.0
@@ -109,17 +145,21 @@ class Street:
         """What the camera sees when nobody is there, drawn once (about half a second)."""
         return draw_backdrop(self.camera, np.random.default_rng([self.seed, 1]))
 
-    def _draw(self, seed: int, events: Iterator[Entrance]) -> Iterator[SceneFrame]:
-        lanes = [passers_by(lane, self.camera, np.random.default_rng([seed, 2, n])) for n, lane in enumerate(LANES)]
-        entrances = merge(events, *lanes, key=lambda entrance: entrance.time)
+    def _lanes(self, seed: int) -> list[Iterator[Entrance]]:
+        return [passers_by(lane, self.camera, np.random.default_rng([seed, 2, n])) for n, lane in enumerate(LANES)]
+
+    def _with_passers_by(self, seed: int, events: Iterator[Entrance]) -> Iterator[Entrance]:
+        return merge(events, *self._lanes(seed), key=lambda entrance: entrance.time)
+
+    def _draw(self, seed: int, entrances: Iterator[Entrance]) -> Iterator[SceneFrame]:
         light = _Light(self.camera, self.backdrop, np.random.default_rng([seed, 3]))
         on_stage: list[Entrance] = []
-        coming = next(entrances)
+        coming = next(entrances, None)
         for number in itertools.count():
             time = number / self.fps
-            while coming.time <= time:
+            while coming is not None and coming.time <= time:
                 on_stage.append(coming)
-                coming = next(entrances)
+                coming = next(entrances, None)
             on_stage = [entrance for entrance in on_stage if time - entrance.time <= entrance.performer.end]
             shots = [entrance.performer.at(time - entrance.time) for entrance in on_stage]
             yield self._frame([shot for shot in shots if shot is not None], time, light)
@@ -149,6 +189,10 @@ class Street:
         if np.count_nonzero(mask) < SMALLEST * mask.size:
             mask[:] = False
         return SceneFrame(light.expose(image), bool(mask.any()), mask)
+
+
+def _is_within(entrance: Entrance, begin: float, end: float) -> bool:
+    return begin <= entrance.time and entrance.time + entrance.performer.end <= end
 
 
 class _Light:

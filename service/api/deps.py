@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Depends
-from starlette.requests import HTTPConnection
+from fastapi import Depends, Header
+from starlette.requests import HTTPConnection, Request
 
-from service.auth import needs
+from service.auth import key_of, needs
 from service.monitor import Monitor
 
 _PROBLEM: dict[str, Any] = {
@@ -31,6 +31,24 @@ def _running(connection: HTTPConnection) -> Monitor:
 
 Running = Annotated[Monitor, Depends(_running)]
 
+RequestName = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[!-~]+$",
+        description="A name for this request: sent again within a day, it makes nothing more and is answered alike.",
+    ),
+]
+"""What a client calls a request that it may have to send again."""
+
+
+def place_of(request: Request, route: str, name: str | None) -> tuple[str, str, str] | None:
+    """Where a request with a name is remembered; None: it has none."""
+    return None if name is None else (key_of(request), route, name)
+
+
 READ, INGEST, ADMIN = Depends(needs("read")), Depends(needs("ingest")), Depends(needs("admin"))
 """Dependencies of routes: what a caller's key must allow."""
 
@@ -49,7 +67,7 @@ _SAID = {
     413: "Too large",
     415: "Not a video",
     422: "The request is not valid",
-    429: "Too many jobs wait",
+    429: "Too many; come back later",
     503: "At capacity, or not ready",
     507: "Too little free disk space",
 }

@@ -9,6 +9,7 @@ from starlette.websockets import WebSocket
 
 from service.api.deps import INGEST, Running
 from service.api.scores import subscribe
+from service.auth import key_of
 from service.ingest import Ingest
 from service.problems import Problem
 from service.records import Health
@@ -32,7 +33,8 @@ async def ingest(
         raise Problem(503, member.problem, retry_after=30)
     if member.sender is not None:
         raise Problem(409, f"another client sends the frames of stream {id}")
-    running.enter()
+    key = key_of(websocket)
+    running.enter(key)
     session = member.sender = Ingest(websocket, running, member, member.stream, header=header)
     try:
         subscription = subscribe(running, id, None, 0) if scores else None
@@ -40,6 +42,6 @@ async def ingest(
         await session.run(subscription)
     finally:
         member.sender = None
-        running.leave()
+        running.leave(key)
         if member.health is not Health.ENDED:
             running.roster.set_health(member, Health.RECONNECTING, "the client went away")

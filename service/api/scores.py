@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import StreamingResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from service.api.deps import READ, Running, problems
+from service.auth import key_of
 from service.monitor import Monitor
 from service.problems import Problem
 from service.replay import Position
@@ -54,11 +55,11 @@ async def all_scores(websocket: WebSocket, running: Running, since: Since = None
     responses={**problems(404), **_STREAM},
 )
 async def stream_events(
-    id: str, running: Running, since: Since = None, last: LastId = None, batch_ms: Batch = 0
+    request: Request, id: str, running: Running, since: Since = None, last: LastId = None, batch_ms: Batch = 0
 ) -> StreamingResponse:
     """The websocket's messages of one stream as server-sent events."""
     running.roster.get(id)
-    return _events(running, id, _position(last or since), batch_ms)
+    return _events(request, running, id, _position(last or since), batch_ms)
 
 
 @router.get(
@@ -69,10 +70,10 @@ async def stream_events(
     responses={**problems(), **_STREAM},
 )
 async def all_events(
-    running: Running, since: Since = None, last: LastId = None, batch_ms: Batch = 0
+    request: Request, running: Running, since: Since = None, last: LastId = None, batch_ms: Batch = 0
 ) -> StreamingResponse:
     """The websocket's messages of all streams as server-sent events."""
-    return _events(running, None, _position(last or since), batch_ms)
+    return _events(request, running, None, _position(last or since), batch_ms)
 
 
 def facts(running: Monitor, stream: str | None) -> dict[str, Any]:
@@ -108,7 +109,8 @@ async def until_gone(websocket: WebSocket) -> None:
 
 
 async def _deliver(websocket: WebSocket, running: Monitor, stream: str | None, since: Position | None, ms: int) -> None:
-    running.enter()
+    key = key_of(websocket)
+    running.enter(key)
     try:
         subscription = subscribe(running, stream, since, ms)
         await websocket.accept()
@@ -129,17 +131,20 @@ async def _deliver(websocket: WebSocket, running: Monitor, stream: str | None, s
             gone.cancel()
             await asyncio.gather(delivering, gone, return_exceptions=True)
     finally:
-        running.leave()
+        running.leave(key)
 
 
-def _events(running: Monitor, stream: str | None, since: Position | None, ms: int) -> StreamingResponse:
-    running.enter()
+def _events(
+    request: Request, running: Monitor, stream: str | None, since: Position | None, ms: int
+) -> StreamingResponse:
+    key = key_of(request)
+    running.enter(key)
     try:
         subscription = subscribe(running, stream, since, ms)
     except BaseException:
-        running.leave()
+        running.leave(key)
         raise
-    response = _EventStream(_lines(subscription), running)
+    response = _EventStream(_lines(subscription), lambda: running.leave(key))
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     return response
@@ -148,17 +153,17 @@ def _events(running: Monitor, stream: str | None, since: Position | None, ms: in
 class _EventStream(StreamingResponse):
     """Counts as a client until it has ended, however it ends."""
 
-    def __init__(self, lines: AsyncGenerator[bytes, None], running: Monitor) -> None:
+    def __init__(self, lines: AsyncGenerator[bytes, None], leave: Callable[[], object]) -> None:
         super().__init__(lines, media_type="text/event-stream")
         self._lines = lines
-        self._running = running
+        self._leave = leave
 
     async def __call__(self, *arguments: Any) -> None:
         try:
             async with aclosing(self._lines):
                 await super().__call__(*arguments)
         finally:
-            self._running.leave()
+            self._leave()
 
 
 async def _lines(subscription: Subscription) -> AsyncGenerator[bytes, None]:

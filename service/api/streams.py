@@ -13,9 +13,12 @@ import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
-from service.api.deps import ADMIN, READ, Running, problems
-from service.api.views import ScorePage, StreamBody, StreamChange, StreamView, score_view, stream_view
+from model.pictures import PictureError
+from service.api.deps import ADMIN, READ, RequestName, Running, place_of, problems
+from service.api.views import Id, ScorePage, StreamBody, StreamChange, StreamView, score_view, stream_view
+from service.picturing import WIDTHS, encode
 from service.problems import Problem
+from service.repeats import digest
 from service.replay import Position
 from service.stream import Latest
 
@@ -28,11 +31,39 @@ class StreamList(BaseModel):
 
 
 @router.post("", operation_id="create_stream", status_code=201, dependencies=[ADMIN], responses=problems(404, 409))
-async def create(body: StreamBody, running: Running, request: Request, response: Response) -> StreamView:
+async def create(
+    body: StreamBody, running: Running, request: Request, response: Response, name: RequestName = None
+) -> StreamView:
     """Make a stream, of a camera or one that frames are pushed to."""
-    record = body.record(body.id or secrets.token_hex(6))
-    member = await asyncio.to_thread(running.roster.create, record)
-    response.headers["Location"] = str(request.url_for("read_stream", id=record.id).path)
+    roster = running.roster
+    place = place_of(request, "streams", name)
+    content = digest(body.model_dump(mode="json"))
+    async with running.repeats.claim(place, content, exists=roster.has) as claim:
+        if claim.made is None:
+            record = body.record(body.id or secrets.token_hex(6))
+            await asyncio.to_thread(claim.remember, record.id)
+            member = await asyncio.to_thread(roster.create, record)
+        else:
+            member = roster.get(claim.made)
+    response.headers["Location"] = str(request.url_for("read_stream", id=member.id).path)
+    return stream_view(member, running.store.epoch)
+
+
+@router.put(
+    "/{id}",
+    operation_id="put_stream",
+    dependencies=[ADMIN],
+    responses={**problems(404, 409), 201: {"description": "It was made", "model": StreamView}},
+)
+async def put(id: Id, body: StreamBody, running: Running, response: Response) -> StreamView:
+    """Make a stream, or make one that is there as it is described: for tools that keep a configuration.
+
+    What is not given is at its default. Where only options or the name change, the source is read on.
+    """
+    if body.id not in (None, id):
+        raise Problem(422, f"id: the body says {body.id!r}, the path {id!r}")
+    member, made = await asyncio.to_thread(running.roster.put, body.record(id))
+    response.status_code = 201 if made else 200
     return stream_view(member, running.store.epoch)
 
 
@@ -127,15 +158,10 @@ def _picture(data: bytes) -> Response:
 
 
 def _jpeg(latest: Latest) -> bytes:
-    data = latest.frame.data
-    if isinstance(data, bytes):
-        if data.startswith(b"\xff\xd8"):
-            return data
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        if picture is None:  # it was decoded before it was scored
-            raise Problem(404, "the newest frame cannot be shown")
-        return cv2.imencode(".jpg", picture)[1].tobytes()
-    return cv2.imencode(".jpg", data)[1].tobytes()
+    try:
+        return encode(latest.frame.data, WIDTHS[1])[0]
+    except PictureError:  # it was decoded before it was scored
+        raise Problem(404, "the newest frame cannot be shown") from None
 
 
 def _heat_jpeg(heat: np.ndarray[tuple[int, ...], np.dtype[np.float32]], theta: float) -> bytes:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import re
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, ValidationError
-from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException
 from starlette.responses import JSONResponse
 
 from model.offline import Align
 from model.smoothing import Normalization
-from service.api.deps import INGEST, Running, problems
+from service.api.deps import INGEST, RequestName, Running, place_of, problems
+from service.api.forms import FIELD, Form, FormToFolder
 from service.api.views import JobScores, JobView, job_view, row_view
 from service.containers import SNIFFED, ContainerError, sniff
 from service.jobs import JobOptions
@@ -67,23 +68,24 @@ def make_router(max_upload_bytes: int) -> APIRouter:
         request: Request,
         running: Running,
         wait: Annotated[bool, Query(description="Answer with the scores if they are there in a minute.")] = False,
+        name: RequestName = None,
     ) -> JobView:
         """Videos, or zips of videos or of folders of frames, as a form; scored as one job."""
-        expected = _length(request)
-        id, folder = await asyncio.to_thread(running.jobs.admit, expected)
-        try:
-            async with request.form(max_files=1000, max_fields=20) as form:
-                files = [item for item in form.getlist("file") if isinstance(item, UploadFile)]
-                if not files:
-                    raise Problem(422, "expected one or more files in the form's field `file`")
-                options = _options({k: v for k, v in form.items() if isinstance(v, str) and k != "file"})
-                names = tuple(_named(file.filename or "") for file in files)
-                for number, file in enumerate(files):
-                    await asyncio.to_thread(_keep, file.file, folder / str(number), names[number])
-            return await _submit(running, id, names, options, wait)
-        except BaseException:
-            running.jobs.discard(folder)
-            raise
+        place = place_of(request, "videos", name)
+        async with running.repeats.claim(place, "", exists=running.jobs.has) as claim:
+            if claim.made is not None:
+                return await _again(request, running, claim.made, wait)
+            id, folder = await asyncio.to_thread(running.jobs.admit, _length(request))
+            try:
+                form = await _receive_form(request, folder)
+                names = tuple(_named(file.filename or "") for file in form.files)
+                await asyncio.to_thread(_check_files, folder, names)
+                options = _options(form.fields)
+                await asyncio.to_thread(claim.remember, id)
+                return await _submit(running, id, names, options, wait)
+            except BaseException:
+                running.jobs.discard(folder)
+                raise
 
     @router.put(
         "/{name}",
@@ -104,17 +106,23 @@ def make_router(max_upload_bytes: int) -> APIRouter:
         request: Request,
         running: Running,
         fields: Annotated[_Query, Query()],
+        request_name: RequestName = None,
     ) -> JobView:
         """One video or zip as the body itself: the quickest way."""
         options = Fields(**fields.model_dump(exclude={"wait", "ticket"})).options()
-        name = _named(name)
-        id, folder = await asyncio.to_thread(running.jobs.admit, _length(request))
-        try:
-            await _receive(request, folder / "0", name)
-            return await _submit(running, id, (name,), options, fields.wait)
-        except BaseException:
-            running.jobs.discard(folder)
-            raise
+        file = _named(name)
+        place = place_of(request, "videos", request_name)
+        async with running.repeats.claim(place, "", exists=running.jobs.has) as claim:
+            if claim.made is not None:
+                return await _again(request, running, claim.made, fields.wait)
+            id, folder = await asyncio.to_thread(running.jobs.admit, _length(request))
+            try:
+                await _receive(request, folder / "0", file)
+                await asyncio.to_thread(claim.remember, id)
+                return await _submit(running, id, (file,), options, fields.wait)
+            except BaseException:
+                running.jobs.discard(folder)
+                raise
 
     return router
 
@@ -144,14 +152,27 @@ async def _receive(request: Request, path: Path, name: str) -> None:
         await asyncio.to_thread(file.write, pending)
 
 
-def _keep(source: BinaryIO, path: Path, name: str) -> None:
-    """Copies a file of a form, in pieces."""
-    head = source.read(SNIFFED)
-    _check(head, name)
-    with path.open("xb") as file:
-        file.write(head)
-        while chunk := source.read(_CHUNK):
-            file.write(chunk)
+async def _receive_form(request: Request, folder: Path) -> Form:
+    """Writes the files of a form to disk as they come, and gives the rest of it."""
+    try:
+        return await FormToFolder(request.headers, request.stream(), folder).form()
+    except MultiPartException as error:
+        raise Problem(422, f"the form cannot be read: {error.message}") from None
+
+
+def _check_files(folder: Path, names: tuple[str, ...]) -> None:
+    if not names:
+        raise Problem(422, f"expected one or more files in the form's field `{FIELD}`")
+    for number, name in enumerate(names):
+        with (folder / str(number)).open("rb") as file:
+            _check(file.read(SNIFFED), name)
+
+
+async def _again(request: Request, running: Monitor, id: str, wait: bool) -> JobView:
+    """The answer to an upload that has been made already. It is read to its end, or the client would not hear it."""
+    async for _ in request.stream():
+        pass
+    return await _answer(running, running.jobs.get(id), wait)
 
 
 def _check(head: bytes, name: str) -> None:
@@ -162,7 +183,11 @@ def _check(head: bytes, name: str) -> None:
 
 
 async def _submit(running: Monitor, id: str, names: tuple[str, ...], options: JobOptions, wait: bool) -> JobView:
-    job: Job = await asyncio.to_thread(running.jobs.submit, id, names, options)
+    return await _answer(running, await asyncio.to_thread(running.jobs.submit, id, names, options), wait)
+
+
+async def _answer(running: Monitor, job: Job, wait: bool) -> JobView:
+    id = job.id
     if wait:
         job = await running.jobs.wait(id, WAIT)
         if job.state == "done" and job.frames <= _MOST_WAITED_ROWS:

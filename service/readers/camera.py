@@ -39,7 +39,7 @@ def open_source(order: Order, options: ReadOptions, first: int) -> Source:
         ReadError: a URL that is not read from.
     """
     if order.kind == "file":
-        return FileSource(Path(order.where), loop=order.loop, colour=order.colour, first=first)
+        return FileSource(Path(order.where), loop=order.loop, seamless=order.seamless, colour=order.colour, first=first)
     if order.kind == "webcam":
         return WebcamSource(int(order.where), colour=order.colour)
     try:

@@ -16,22 +16,26 @@ class FileSource:
     """Footage that is read as `framewatch score` reads it: the same numbers, seconds and pictures.
 
     Where it begins anew, or its next clip begins, the seconds start at 0 again: a jump back, which tells the sampler
-    that what it saw before is over.
+    that what it saw before is over. A seamless one ends as it begins, so its seconds go on.
     """
 
     live = False
 
-    def __init__(self, path: Path, *, loop: bool = False, colour: bool = False, first: int = 0) -> None:
+    def __init__(
+        self, path: Path, *, loop: bool = False, seamless: bool = False, colour: bool = False, first: int = 0
+    ) -> None:
         """Makes it; nothing is opened yet.
 
         Args:
             path: as `model.footage.open_footage` takes it.
             loop: begin anew at the end.
+            seamless: its end goes over into its beginning.
             colour: BGR instead of luma.
             first: how many frames have been read before; they are left out, unless it loops.
         """
         self._path = path
         self._loop = loop
+        self._seamless = seamless
         self._colour = colour
         self._first = first
         self._ended = threading.Event()
@@ -49,6 +53,7 @@ class FileSource:
     def _rounds(self, footage: Footage) -> Iterator[Picture | Bad]:
         own_numbers = len(footage.clips) == 1 and not self._loop  # else each clip and round would begin at 0 again
         count = self._first if self._loop else 0
+        origin, last, step = 0.0, 0.0, 0.0
         while True:
             good, why = 0, f"{self._path.name}: not one frame of it can be read"
             for clip in footage.clips:
@@ -59,7 +64,9 @@ class FileSource:
                     if isinstance(found, Picture):
                         good += 1
                         number = found.number if own_numbers and found.number is not None else count
-                        found = Picture(found.pts, found.data, number)
+                        pts = origin + (found.pts or 0.0)
+                        last, step = pts, pts - last
+                        found = Picture(pts, found.data, number)
                     else:
                         why = found.reason
                     count += 1
@@ -69,6 +76,7 @@ class FileSource:
                 raise ReadError(ErrorClass.FILE, why)
             if not self._loop:
                 return
+            origin = last + step if self._seamless else 0.0
 
     def _clip(self, clip: Clip) -> Iterator[Picture | Bad]:
         """Pictures with the numbers that they have in their clip, and the bad ones between them."""

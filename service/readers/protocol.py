@@ -69,6 +69,7 @@ class Order:
         policy: `latest` drops the oldest waiting frame, `every` waits.
         max_rate: frames a second at most; None: all.
         first: number of the first frame; what a file has before it was read already, if it does not loop.
+        seamless: a file's end goes over into its beginning, and so do its time stamps.
     """
 
     key: int
@@ -79,6 +80,7 @@ class Order:
     policy: Policy = "latest"
     max_rate: float | None = None
     first: int = 0
+    seamless: bool = False
 
     def message(self, kind: Literal["add", "change"] = "add") -> Message:
         """The message that gives the order, or changes its policy and rate."""

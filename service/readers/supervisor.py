@@ -93,6 +93,7 @@ class Readers:
         on_health: OnHealth,
         *,
         on_dropped: OnDropped | None = None,
+        loops: Mapping[str, Path] | None = None,
         sources_per_child: int = 16,
         silence: float = 15.0,
         first_wait: float = 1.0,
@@ -106,12 +107,14 @@ class Readers:
                 and offered again after `grant`.
             on_health: stream, health, reason, error class (or "").
             on_dropped: stream, cause, count: frames that came in and were dropped in the child.
+            loops: names of the service's own files, whose ends go over into their beginnings.
             sources_per_child: at most; a crash takes them all down for a second.
             silence: seconds after which a child that says nothing is replaced.
             first_wait, longest_wait: seconds between tries.
         """
         self._settings = settings
         self._on_frame, self._on_health, self._on_dropped = on_frame, on_health, on_dropped
+        self._loops = loops or {}
         self._per_child = sources_per_child
         self._silence = silence
         self._networks = Networks(settings.camera_networks)
@@ -176,7 +179,7 @@ class Readers:
             RuntimeError: the readers are not started, or closed.
         """
         kind, where = self._find(source)
-        order = Order(next(self._keys), kind, where, loop, colour, policy, max_rate)
+        order = Order(next(self._keys), kind, where, loop, colour, policy, max_rate, seamless=source in self._loops)
         with self._lock:
             if not self._open:
                 raise RuntimeError("readers that are not open")
@@ -250,6 +253,8 @@ class Readers:
         if "://" in source:
             parse_source(source, self._networks)
             return "url", source
+        if source in self._loops:
+            return "file", str(self._loops[source])
         if source not in self._settings.sources:
             raise SourceError(f"no source is named {source[:100]!r} in the settings, and it is no camera URL")
         local = self._settings.sources[source]

@@ -56,6 +56,29 @@ def delete(connection: sqlite3.Connection, id: str) -> bool:
     return connection.execute("DELETE FROM jobs WHERE id = ?", (id,)).rowcount > 0
 
 
+def prune(connection: sqlite3.Connection, *, before: float, most: int, most_frames: int, limit: int) -> int:
+    """Removes ended jobs, oldest first: those that ended before a moment, and those that are too many.
+
+    Args:
+        connection: the writer's.
+        before: seconds since 1970.
+        most: ended jobs that stay.
+        most_frames: frames of them all together.
+        limit: jobs that are removed at most.
+
+    Returns:
+        How many were removed.
+    """
+    found = connection.execute(
+        "SELECT id FROM (SELECT id, key, finished, row_number() OVER newest AS place, sum(frames) OVER newest AS total "
+        "FROM jobs WHERE state IN ('done', 'failed', 'cancelled') "
+        "WINDOW newest AS (ORDER BY key DESC ROWS UNBOUNDED PRECEDING)) "
+        "WHERE place > ? OR total > ? OR finished < ? ORDER BY key LIMIT ?",
+        (most, most_frames, before, limit),
+    ).fetchall()
+    return sum(delete(connection, id) for (id,) in found)
+
+
 def add_rows(connection: sqlite3.Connection, id: str, rows: Sequence[Row]) -> None:
     """Adds to a job's table, in order.
 

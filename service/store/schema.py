@@ -35,6 +35,13 @@ MAIN_STEPS: tuple[Step, ...] = (
             id TEXT PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL, scopes TEXT NOT NULL, created REAL NOT NULL,
             revoked REAL)""",
     ),
+    (
+        "CREATE TABLE sessions (hash TEXT PRIMARY KEY, key TEXT NOT NULL, created REAL NOT NULL, ends REAL NOT NULL)",
+        # what was made for a request that may be sent again, by the client's name for it
+        """CREATE TABLE requests (
+            caller TEXT NOT NULL, route TEXT NOT NULL, name TEXT NOT NULL, content TEXT NOT NULL, made TEXT NOT NULL,
+            created REAL NOT NULL, PRIMARY KEY (caller, route, name)) WITHOUT ROWID""",
+    ),
 )
 
 HISTORY_STEPS: tuple[Step, ...] = (

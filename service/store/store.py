@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import TypeVar, get_args
 
 from model.tables import Row
-from service.records import Event, EventLabel, Job, JobState, KeyRecord, Score, StreamRecord
-from service.store import events, files, jobs, keys, scores, streams
+from service.records import Event, EventLabel, Job, JobState, KeyRecord, Score, SessionRecord, StreamRecord
+from service.store import events, files, jobs, keys, requests, scores, sessions, streams
 from service.store.readers import Readers
 from service.store.upkeep import Upkeep
 from service.store.writer import Writer
@@ -313,6 +313,41 @@ class Store:
     def revoke_key(self, id: str) -> bool:
         """Ends a key for good; whether there was a valid one."""
         return self._write(partial(keys.revoke, id=id, now=self._clock()))
+
+    # sessions
+
+    def put_session(self, session: SessionRecord) -> None:
+        """Stores a session, and forgets those that have run out."""
+        self._write(partial(sessions.put, session=session))
+
+    def delete_session(self, hash: str) -> bool:
+        """Ends a session; whether there was one."""
+        return self._write(partial(sessions.delete, hash=hash))
+
+    def sessions(self) -> list[SessionRecord]:
+        """All sessions, in the order in which they run out."""
+        with self._readers.reading() as connection:
+            return sessions.every(connection)
+
+    # requests that may be sent again
+
+    def request(self, place: tuple[str, str, str]) -> requests.Made | None:
+        """What was made for a request, by its caller, route and name; None: nothing, or over a day ago."""
+        caller, route, name = place
+        with self._readers.reading() as connection:
+            return requests.find(connection, caller=caller, route=route, name=name, now=self._clock())
+
+    def put_request(self, place: tuple[str, str, str], content: str, made: str) -> None:
+        """Remembers what is made for a request, and what it asked for."""
+        caller, route, name = place
+        self._write(
+            partial(requests.put, caller=caller, route=route, name=name, content=content, made=made, now=self._clock())
+        )
+
+    def forget_request(self, place: tuple[str, str, str]) -> None:
+        """Nothing was made for a request after all."""
+        caller, route, name = place
+        self._write(partial(requests.forget, caller=caller, route=route, name=name))
 
     def _write(self, apply: Callable[[sqlite3.Connection], T]) -> T:
         return self._writer.submit(apply).result()

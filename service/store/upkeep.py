@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from functools import partial
 
+from service.store import jobs
 from service.store.readers import Readers
 
 _READ_AHEAD = 500
@@ -38,6 +39,14 @@ class Upkeep:
             StoreUnavailable: nothing can be written at the moment.
         """
         return self._write(partial(delete_before, moment=before, limit=limit))
+
+    def prune_jobs(self, *, before: float, most: int, most_frames: int, limit: int) -> int:
+        """Removes ended jobs, see `jobs.prune`; how many.
+
+        Raises:
+            StoreUnavailable: nothing can be written at the moment.
+        """
+        return self._write(partial(jobs.prune, before=before, most=most, most_frames=most_frames, limit=limit))
 
     def sweep(self, limit: int) -> int:
         """Removes what purged streams and deleted jobs left, about `limit` rows; 0 when nothing is left.

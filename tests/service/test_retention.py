@@ -13,7 +13,7 @@ import pytest
 
 from service import retention
 from service.records import Score
-from service.retention import Retention, disk_is_short
+from service.retention import JobLimits, Retention, disk_is_short
 from service.store import Store, StoreUnavailable
 from tests.service.stored import T0, fill, job, score, seqs
 
@@ -138,6 +138,24 @@ def test_what_purged_streams_and_deleted_jobs_left_is_removed(store: Store) -> N
     assert store.upkeep.sweep(1) == 0
 
 
+@pytest.mark.parametrize(
+    ("limits", "kept"),
+    [
+        pytest.param(JobLimits(), ["1", "2", "3", "4", "open"], id="all"),
+        pytest.param(JobLimits(count=2), ["3", "4", "open"], id="by number"),
+        pytest.param(JobLimits(bytes=250 * 80), ["3", "4", "open"], id="by size"),
+        pytest.param(JobLimits(age_s=25.0), ["3", "4", "open"], id="by age"),
+        pytest.param(JobLimits(count=0), ["open"], id="none"),
+    ],
+)
+def test_ended_jobs_go_oldest_first(store: Store, limits: JobLimits, kept: list[str]) -> None:
+    for n in range(1, 5):
+        store.put_job(replace(job(str(n)), state="done", finished=T0 + 10 * n, frames=100))
+    store.put_job(job("open"))
+    Retention(store.upkeep, max_bytes=10**12, jobs=limits, clock=lambda: T0 + 50).run_once()
+    assert sorted(one.id for one in store.jobs()[0]) == kept
+
+
 class Slow:
     """An upkeep with much to delete; notes the sizes of the chunks."""
 
@@ -153,6 +171,9 @@ class Slow:
 
     def sweep(self, limit: int) -> int:
         return self.store.upkeep.sweep(limit)
+
+    def prune_jobs(self, *, before: float, most: int, most_frames: int, limit: int) -> int:
+        return self.store.upkeep.prune_jobs(before=before, most=most, most_frames=most_frames, limit=limit)
 
     def shrink(self, pages: int) -> int:
         return self.store.upkeep.shrink(pages)

@@ -47,6 +47,13 @@ def test_a_loop_counts_on_and_begins_its_time_anew(tmp_path: Path, first: int) -
     assert [pts for _, pts in found] == pytest.approx([0, 0.1, 0.2, 0, 0.1, 0.2, 0])
 
 
+def test_a_seamless_loop_has_no_jump_in_its_time(tmp_path: Path) -> None:
+    source = FileSource(write_video(tmp_path / "v.mp4", 3), loop=True, seamless=True)
+    found = facts(list(islice(source.pictures(), 8)))
+    assert [number for number, _ in found] == list(range(8))
+    assert [pts for _, pts in found] == pytest.approx([0.1 * n for n in range(8)])
+
+
 def test_clips_of_a_folder_follow_each_other(tmp_path: Path) -> None:
     for at in range(2):
         write_video(tmp_path / f"{at}.mp4", 3)

@@ -1,0 +1,104 @@
+"""The websocket that shows a stream: its newest picture, whenever the viewer asks for one."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from service import messages
+from service.api.deps import READ, Running
+from service.auth import key_of
+from service.monitor import Monitor
+from service.picturing import WIDTHS, Shown, StreamRemoved
+from service.roster import Member
+
+NEXT = "next"
+"""What a viewer says when it is ready for a newer picture."""
+
+_GRACE = 1.0  # seconds in which a viewer may still get the last word
+
+router = APIRouter(prefix="/v1/streams", tags=["streams"])
+
+
+@router.websocket("/{id}/picture", dependencies=[READ])
+async def picture(
+    websocket: WebSocket,
+    id: str,
+    running: Running,
+    width: Annotated[int, Query(ge=WIDTHS[0], le=WIDTHS[1], description="Of the picture at most, pixels.")] = 320,
+    heat: Annotated[bool, Query(description="Whether the heat map comes with it.")] = False,
+) -> None:
+    """A text message about the newest picture, the picture (JPEG), with `heat` the heat map (PNG); then the service
+    waits for the text `next`, and sends the next one as soon as there is a newer picture or another health."""
+    member = running.roster.get(id)
+    key = key_of(websocket)
+    running.enter(key)
+    try:
+        with running.pictures.viewer(id, width):
+            await websocket.accept()
+            await _Viewer(websocket, running, member, width, heat=heat).run()
+    finally:
+        running.leave(key)
+
+
+class _Viewer:
+    """One who looks at a stream."""
+
+    def __init__(self, websocket: WebSocket, running: Monitor, member: Member, width: int, *, heat: bool) -> None:
+        self._websocket = websocket
+        self._running = running
+        self._member = member
+        self._width = width
+        self._heat = heat
+        self._asked = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until the viewer goes, the stream is removed, or the service stops. A viewer that reads nothing waits for
+        itself alone: the server's own pings find out one that has vanished."""
+        show, read = asyncio.create_task(self._show()), asyncio.create_task(self._read())
+        stop = asyncio.create_task(self._running.draining.wait())
+        try:
+            await asyncio.wait({show, read, stop}, return_when=asyncio.FIRST_COMPLETED)
+            with suppress(WebSocketDisconnect, RuntimeError):
+                if read.done():
+                    read.result()
+                elif stop.done():
+                    await self._end(1012, messages.bye("the service restarts", stream=self._member.id))
+                else:
+                    show.result()
+        finally:
+            for task in (show, read, stop):
+                task.cancel()
+            await asyncio.gather(show, read, stop, return_exceptions=True)
+
+    async def _show(self) -> None:
+        shown: Shown | None = None
+        while True:
+            try:
+                shown = await self._running.pictures.after(self._member, shown, self._width, heat=self._heat)
+            except StreamRemoved:
+                await self._end(1000, messages.bye("the stream was deleted", stream=self._member.id))
+                return
+            self._asked.clear()
+            await self._websocket.send_text(messages.picture(shown.score, shown.health, shown.size).decode())
+            await self._websocket.send_bytes(shown.jpeg)
+            if shown.heat is not None:
+                await self._websocket.send_bytes(shown.heat)
+            await self._asked.wait()
+
+    async def _read(self) -> None:
+        while (message := await self._websocket.receive())["type"] != "websocket.disconnect":
+            if message.get("text") != NEXT:
+                await self._end(1003, messages.error("not_next", f"expected the text {NEXT!r}", stream=self._member.id))
+                return
+            self._asked.set()
+
+    async def _end(self, code: int, said: bytes) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE):
+                await self._websocket.send_text(said.decode())
+                await self._websocket.close(code)
