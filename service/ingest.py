@@ -146,7 +146,7 @@ class Ingest:
             if self._stream.closed:
                 return False
             await self._room.wait()
-        self._running.roster.arrived(self._member)
+        self._running.roster.arrived(self._member, frame)
         return True
 
     async def _finish(self) -> None:

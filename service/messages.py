@@ -79,12 +79,12 @@ def health(stream: str, epoch: int, health: Health, *, reason: str = "", error_c
 
 def event_opened(event: Event) -> Message:
     """An excursion has lasted long enough to be an event."""
-    return Message(event.stream, _encoded("event.opened", event.stream, event.epoch, **_event(event)), kept=True)
+    return Message(event.stream, _encoded("event.opened", event.stream, event.epoch, **event_facts(event)), kept=True)
 
 
 def event_closed(event: Event) -> Message:
     """An event is over, its peak is known."""
-    return Message(event.stream, _encoded("event.closed", event.stream, event.epoch, **_event(event)), kept=True)
+    return Message(event.stream, _encoded("event.closed", event.stream, event.epoch, **event_facts(event)), kept=True)
 
 
 def hello(stream: str | None, epoch: int, *, oldest: int, newest: int, facts: dict[str, Any] | None = None) -> bytes:
@@ -181,7 +181,8 @@ def timestamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _event(event: Event) -> dict[str, Any]:
+def event_facts(event: Event) -> dict[str, Any]:
+    """What messages say of an event."""
     return {
         "id": event.id,
         "kind": event.kind,

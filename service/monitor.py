@@ -27,6 +27,9 @@ from service.metrics import Metrics
 from service.models import Model, ModelError, Models
 from service.picturing import Pictures
 from service.problems import Problem
+from service.recorder.recorder import Recorder
+from service.recorder.recording import ClipTimes
+from service.recorder.shelf import ShelfLimits
 from service.records import Health
 from service.repeats import Repeats
 from service.retention import JobLimits, Retention, disk_is_short
@@ -63,6 +66,7 @@ class Monitor:
     jobs: Jobs
     pictures: Pictures
     repeats: Repeats
+    recorder: Recorder
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -210,15 +214,28 @@ class Monitor:
         self.repeats = Repeats(self.store)
         self.pictures = Pictures(stalled_after=settings.stalled_after_s)
         self.hub = Hub(self.store.epoch, self.store, kept=settings.replay_count, kept_seconds=settings.replay_seconds)
+        short_of_space = disk_is_short(settings.data_dir, settings.min_free_disk_bytes)
+        age = settings.clips_max_age_days
+        self.recorder = Recorder(
+            settings.data_dir / "events",
+            self.store.files,
+            times=ClipTimes(settings.clip_before_s, settings.clip_after_s, settings.clip_max_s),
+            limits=ShelfLimits(settings.clips_max_bytes, None if age is None else 86_400 * age, short_of_space),
+            memory=settings.clip_memory_bytes,
+            event=self.store.event,
+        )
         announcer = Announcer(
             self.store,
             watch=lambda id: self.roster.watch(id),
             publish=lambda said: self.in_loop(lambda: self._publish(said)),
             on_scores=self.metrics.scores,
+            listeners=(self.recorder,),
         )
         limits = ScorerLimits(BatchLimits(settings.max_batch), settings.batch_wait_ms / 1000)
         self.scorer = Scorer(on_results=announcer, on_batch=self.metrics.batch, limits=limits)
-        self.roster = Roster(settings, self.store, self.models, self.scorer, self.hub, announcer, in_loop=self.in_loop)
+        self.roster = Roster(
+            *(settings, self.store, self.models, self.scorer, self.hub, announcer, self.recorder), in_loop=self.in_loop
+        )
         self.jobs = Jobs(settings, self.store, self.models, self.scorer)
 
     def _open(self) -> None:
@@ -233,6 +250,7 @@ class Monitor:
         if any(stream.source == demo.SOURCE for stream in self.store.streams()):
             with suppress(ModelError, CheckpointError):  # the stream itself will say that its model is not there
                 self.models.give(bundled())
+        self.recorder.start()
         self.roster.restore()
         self.jobs.start()
         self._retention = Retention(
@@ -271,6 +289,7 @@ class Monitor:
         if not self.scorer.stop(self.settings.drain_seconds):
             log.warning("some frames were not scored in %g s and are lost", self.settings.drain_seconds)
         self.roster.close()
+        self.recorder.stop()
         if self._retention is not None:
             self._retention.close()
         try:
@@ -295,6 +314,11 @@ class Monitor:
         metrics.gauge("store_waiting", "Scores and events that wait to be stored", lambda: self.store.waiting)
         metrics.gauge("backlog_bytes", "Frames of all streams that wait", lambda: self.roster.backlog.waiting)
         metrics.gauge("jobs_waiting", "Videos that wait or are being scored", lambda: self.jobs.open)
+        metrics.gauge("clips_written", "Clips of events that were written", lambda: self.recorder.written)
+        metrics.gauge("clips_failed", "Clips of events that could not be written", lambda: self.recorder.failed)
+        metrics.gauge("clips_waiting", "Clips that wait to be encoded, or are", lambda: self.recorder.waiting)
+        metrics.gauge("clip_memory_bytes", "Memory of the last seconds of all streams", lambda: self.recorder.memory)
+        metrics.gauge("clip_bytes", "Size of the files of events", self.store.files.kept_bytes)
         metrics.gauge("ready", "Whether the service is ready", lambda: not self.reasons())
 
     def _live(self) -> float:

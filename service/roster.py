@@ -20,6 +20,8 @@ from service.messages import Message
 from service.models import Model, ModelError, Models
 from service.problems import Problem, not_found
 from service.readers.supervisor import Readers, SourceError
+from service.recorder.recorder import Recorder
+from service.recorder.ring import Ring
 from service.records import Dropped, Health, IncomingFrame, StreamOptions, StreamRecord
 from service.scorer import Scorer
 from service.settings import Settings
@@ -49,9 +51,10 @@ class Member:
         lost: frames that were dropped before they came to the engine.
         last_frame: monotonic seconds of its newest frame.
         removed: it is not in the roster any more.
+        ring: its last pictures; None: they are not kept.
     """
 
-    def __init__(self, record: StreamRecord, watch: Watch) -> None:
+    def __init__(self, record: StreamRecord, watch: Watch, ring: Ring | None = None) -> None:
         self.record = record
         self.stream: Stream | None = None
         self.problem = ""
@@ -60,6 +63,7 @@ class Member:
         self.lost: Counter[Dropped] = Counter()
         self.last_frame = 0.0
         self.removed = False
+        self.ring = ring
 
     @property
     def id(self) -> str:
@@ -102,6 +106,7 @@ class Roster:
         scorer: Scorer,
         hub: Hub,
         announcer: Announcer,
+        recorder: Recorder,
         *,
         in_loop: Callable[[Callable[[], object]], object],
         clock: Callable[[], float] = time.time,
@@ -110,7 +115,7 @@ class Roster:
         """Makes it empty.
 
         Args:
-            settings, store, models, scorer, hub, announcer: of the service.
+            settings, store, models, scorer, hub, announcer, recorder: of the service.
             in_loop: runs something on the event loop's thread, soon.
             clock: seconds since 1970.
             monotonic: seconds.
@@ -122,12 +127,20 @@ class Roster:
         self._scorer = scorer
         self._hub = hub
         self._announcer = announcer
+        self._recorder = recorder
         self._in_loop = in_loop
         self._clock = clock
         self._monotonic = monotonic
         self._members: dict[str, Member] = {}
         self._changing = threading.RLock()
-        self._readers = Readers(settings, self._offer, self._heard, on_dropped=self._dropped, loops=demo.LOOPS)
+        self._readers = Readers(
+            settings,
+            self._offer,
+            self._heard,
+            on_dropped=self._dropped,
+            on_still=self._keep,
+            loops=demo.LOOPS,
+        )
 
     def __len__(self) -> int:
         return len(self._members)
@@ -250,6 +263,7 @@ class Roster:
             member = self.get(id)
             self._end(member)
             self._store.delete_stream(id, purge)
+            self._recorder.close(id, purge=purge)
             del self._members[id]
             sender = member.sender
 
@@ -290,8 +304,10 @@ class Roster:
             said = messages.health(stream.id, self._store.epoch, health, reason=reason, error_class=error_class)
             self._publish([said])
 
-    def arrived(self, member: Member) -> None:
+    def arrived(self, member: Member, frame: IncomingFrame) -> None:
         """A frame of a pushed stream has come."""
+        if member.ring is not None and isinstance(frame.data, bytes):
+            member.ring.add(frame.captured, frame.data)
         member.last_frame = self._monotonic()
         if member.health is not Health.LIVE:
             self.set_health(member, Health.LIVE)
@@ -340,7 +356,7 @@ class Roster:
             cooldown=self._settings.cooldown if options.cooldown is None else options.cooldown,
             muted_until=options.muted_until,
         )
-        member = self._members[record.id] = Member(record, Watch(tracker))
+        member = self._members[record.id] = Member(record, Watch(tracker), self._recorder.open(record.id))
         newest = self._store.last_seq(record.id)
         self._in_loop(partial(self._hub.open, record.id, newest))
         return member
@@ -394,7 +410,16 @@ class Roster:
         member = self._members.get(id)
         if member is None or member.stream is None or member.stream.closed:
             return True
-        return member.stream.offer(frame)
+        taken = member.stream.offer(frame)
+        if taken and member.ring is not None and isinstance(frame.data, bytes):
+            member.ring.add(frame.captured, frame.data)
+        return taken
+
+    def _keep(self, id: str, captured: float, still: bytes) -> None:
+        """For the readers: a picture of a source whose frames come decoded."""
+        member = self._members.get(id)
+        if member is not None and member.ring is not None:
+            member.ring.add(captured, still)
 
     def _heard(self, id: str, health: Health, reason: str, error_class: str) -> None:
         """For the readers."""

@@ -78,6 +78,24 @@ def check_origins(texts: tuple[str, ...]) -> tuple[str, ...]:
     return texts
 
 
+def check_url(text: str) -> str:
+    """A web address without a slash at its end; "" stays.
+
+    Raises:
+        ValueError: it is none, or has a login, query or fragment.
+    """
+    if not text:
+        return text
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or not re.fullmatch(r"[!-~]+", text) or set('@?#"<>\\') & set(text):
+        raise ValueError("expected an address such as https://monitor.example/cameras")
+    return text.rstrip("/")
+
+
 def check_port(value: object) -> object:
     """Names the surprise that a Kubernetes service called `framewatch` is."""
     if isinstance(value, str) and value.startswith("tcp://"):

@@ -17,7 +17,16 @@ from pydantic_settings import (
 )
 
 from service.faults import InputError
-from service.setting_values import check_cidrs, check_origins, check_port, check_root_path, named, size, words
+from service.setting_values import (
+    check_cidrs,
+    check_origins,
+    check_port,
+    check_root_path,
+    check_url,
+    named,
+    size,
+    words,
+)
 
 PREFIX = "FRAMEWATCH_"
 """Of environment variables: `FRAMEWATCH_MAX_STREAMS`."""
@@ -158,6 +167,25 @@ class Settings(BaseSettings):
     cooldown: float = _setting(
         30.0, "Events", "Cooldown", "After an announced event, none opens for so long (a stream can have its own).",
         "SECONDS", ge=0, le=86_400)
+    public_url: Annotated[str, AfterValidator(check_url)] = _setting(
+        "", "Events", "Public URL", "Where people reach the service, such as https://monitor.example/cameras: for the "
+        "links in alerts.", "URL")
+    clip_before_s: float = _setting(
+        5.0, "Events", "Clip before", "A clip begins so long before its event.", "SECONDS", ge=0, le=60)
+    clip_after_s: float = _setting(
+        5.0, "Events", "Clip after", "A clip ends so long after its event.", "SECONDS", ge=0, le=60)
+    clip_max_s: float = _setting(
+        120.0, "Events", "Longest clip", "A clip of a longer event ends there.", "SECONDS", ge=1, le=3600)
+    clip_memory_bytes: Bytes = _setting(
+        512_000_000, "Events", "Memory for clips", "What the last seconds of all streams together may take in memory; "
+        "with less, clips begin later.", "BYTES", ge=1_000_000, le=10**12)
+    clips_max_bytes: Bytes = _setting(
+        10_000_000_000, "Events", "Size of clips", "Clips and pictures of events are kept up to this size, then the "
+        "oldest are removed; 0: none are made.", "BYTES", ge=0, le=10**15)
+    clips_max_age_days: float | None = _setting(
+        None, "Events", "Age of clips", "Clips and pictures older than this are removed; if not given, none.", "DAYS",
+        gt=0, le=36_500)
+
     replay_seconds: float = _setting(
         60.0, "Push", "Replay time", "How much of a stream is held in memory for clients that come back; the rest "
         "is read from disk.", "SECONDS", ge=0, le=3600)

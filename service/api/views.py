@@ -10,7 +10,19 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerialize
 from model.tables import Row
 from service.addresses import redact
 from service.messages import timestamp
-from service.records import Event, EventLabel, Health, Job, JobState, Policy, Score, StreamOptions, StreamRecord
+from service.records import (
+    ClipState,
+    Event,
+    EventFiles,
+    EventLabel,
+    Health,
+    Job,
+    JobState,
+    Policy,
+    Score,
+    StreamOptions,
+    StreamRecord,
+)
 from service.roster import Member
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -167,6 +179,13 @@ class EventView(BaseModel):
     label: EventLabel | None
     reason: str
     heat: list[list[float]] | None
+    clip: str | None = Field(description="Path of the video of it, MP4; null: there is none, see `clip_state`.")
+    clip_state: ClipState
+    clip_reason: str = Field(description="Why there is no clip, or why it is not all that it should be.")
+    clip_started: Time | None = Field(description="When the clip's first picture was captured.")
+    clip_ended: Time | None
+    snapshot: str | None = Field(description="Path of the picture of its peak, JPEG.")
+    heatmap: str | None = Field(description="Path of the heat map of that, PNG, to be laid over it.")
 
 
 class EventPage(BaseModel):
@@ -289,7 +308,16 @@ def score_view(epoch: int, score: Score) -> ScoreView:
     )
 
 
-def event_view(event: Event) -> EventView:
+def event_view(event: Event, files: EventFiles | None, root: str = "") -> EventView:
+    """An event as clients see it.
+
+    Args:
+        event: of the store.
+        files: what is kept of it; None: nothing is known.
+        root: path at which the service is shown.
+    """
+    files = files or EventFiles(event.id, event.stream, "none")
+    at = f"{root}/v1/events/{event.id}"
     return EventView(
         id=event.id,
         stream=event.stream,
@@ -307,6 +335,13 @@ def event_view(event: Event) -> EventView:
         label=event.label,
         reason=event.reason,
         heat=None if event.heat is None else [list(row) for row in event.heat],
+        clip=f"{at}/clip.mp4" if files.state == "ready" else None,
+        clip_state=files.state,
+        clip_reason=files.reason,
+        clip_started=moment(files.began),
+        clip_ended=moment(files.ended),
+        snapshot=f"{at}/snapshot.jpg" if files.snapshot else None,
+        heatmap=f"{at}/heatmap.png" if files.heatmap else None,
     )
 
 

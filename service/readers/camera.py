@@ -15,7 +15,7 @@ from service.readers.failures import ErrorClass, ReadError
 from service.readers.files import FileSource
 from service.readers.mjpeg import MjpegSource
 from service.readers.outbox import Outbox
-from service.readers.pictures import Bad, Picture, Source
+from service.readers.pictures import STILLS_A_SECOND, Bad, Picture, Source, jpeg
 from service.readers.protocol import Order, ReadOptions
 from service.readers.pulse import Pulse
 from service.readers.rtsp import RtspSource
@@ -76,6 +76,7 @@ class Camera:
         self._pulse = Pulse(options.stalled_after, options.identical_after, watch_identical=watched)
         self._pulse_lock = threading.Lock()
         self._cap = RateCap(order.max_rate)
+        self._shown = RateCap(STILLS_A_SECOND)
         self._policy = order.policy
         self._number = order.first
         self._source: Source | None = None
@@ -183,9 +184,16 @@ class Camera:
             self._queue.drop(Dropped.RATE)
             return
         self._busy_since = None
+        captured = time.time()
         self._held = True
-        self._queue.put(IncomingFrame(number, pts, time.time(), picture.data))
+        self._show(picture, captured)
+        self._queue.put(IncomingFrame(number, pts, captured, picture.data))
         self._held = False
+
+    def _show(self, picture: Picture, captured: float) -> None:
+        """A decoded picture as a JPEG for people, now and then: encoded here, and once."""
+        if self._options.stills and not isinstance(picture.data, bytes) and self._shown.take(captured):
+            self._queue.show(captured, jpeg(picture.data if picture.colour is None else picture.colour()))
 
     def _happened(self, event: Callable[[Pulse], bool]) -> None:
         with self._pulse_lock:

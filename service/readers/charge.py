@@ -22,6 +22,9 @@ class Listener(Protocol):
     def dropped(self, stream: str, cause: Dropped, count: int) -> None:
         """Frames were dropped before they were handed over."""
 
+    def still(self, stream: str, captured: float, data: bytes) -> None:
+        """A JPEG for people came, of a source whose frames come decoded."""
+
 
 @dataclass(eq=False)
 class Charge:

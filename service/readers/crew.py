@@ -18,7 +18,7 @@ from service.readers.backoff import Backoff
 from service.readers.bell import Bell
 from service.readers.charge import Charge, Listener
 from service.readers.failures import ErrorClass
-from service.readers.protocol import Condition, Order, ReadOptions, Vitals, dropped_of, frame_of
+from service.readers.protocol import Condition, Order, ReadOptions, Vitals, dropped_of, frame_of, still_of
 from service.records import Health, IncomingFrame
 from service.wire import Message, WireError
 
@@ -222,6 +222,10 @@ class Crew:
             raise _Lost(message.text("reason")[:200], charge.order.key)
         if message.kind == "condition":
             charge.held.append(Condition.of(message))
+        elif message.kind == "still":
+            captured, data = still_of(message)
+            self._shield(partial(self._listener.still, charge.stream, captured, data))
+            return
         elif message.kind == "frame":
             frame = frame_of(message)
             for cause, count in dropped_of(message).items():

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from typing import Final
 
-from service.readers.protocol import frame_message
+from service.readers.protocol import frame_message, still_message
 from service.records import Dropped, IncomingFrame, Policy
 from service.wire import Message
 
@@ -14,6 +14,7 @@ WINDOW: Final = 8
 """Frames of a source with the policy `every` that may be on their way and not yet taken."""
 
 _ROOM: Final = 2  # frames of a camera that wait here
+_STILLS: Final = 4
 
 
 class Queue:
@@ -29,6 +30,7 @@ class Queue:
         self._policy = policy
         self._changed = changed
         self._frames: deque[IncomingFrame] = deque()
+        self._stills: deque[tuple[float, bytes]] = deque(maxlen=_STILLS)
         self._dropped: dict[Dropped, int] = {}
         self._credit = WINDOW
         self._closed = False
@@ -48,6 +50,12 @@ class Queue:
             self._changed.notify_all()
             return True
 
+    def show(self, captured: float, still: bytes) -> None:
+        """Add a JPEG for people; it never waits, and takes the place of an older one where there is no room."""
+        with self._changed:
+            self._stills.append((captured, still))
+            self._changed.notify_all()
+
     def drop(self, cause: Dropped) -> None:
         """Count a frame that is not put."""
         with self._changed:
@@ -56,7 +64,7 @@ class Queue:
     @property
     def ready(self) -> bool:
         """Whether a frame may leave. With the condition held."""
-        return bool(self._frames) and (self._policy == "latest" or self._credit > 0)
+        return bool(self._stills) or (bool(self._frames) and (self._policy == "latest" or self._credit > 0))
 
     def drain(self) -> bool:
         """Wait until every frame has left; False if the queue is closed before."""
@@ -66,7 +74,12 @@ class Queue:
             return not self._closed
 
     def take(self) -> Message:
-        """The oldest frame, with what was dropped before it. With the condition held, when `ready`."""
+        """The oldest picture for people, or else frame, with what was dropped before it.
+
+        With the condition held, when `ready`.
+        """
+        if self._stills:
+            return still_message(self.key, *self._stills.popleft())
         frame, dropped = self._frames.popleft(), self._dropped
         self._dropped = {}
         self._credit -= 1

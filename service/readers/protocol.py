@@ -29,6 +29,7 @@ class ReadOptions:
         frame_bytes: of a JPEG.
         pixels: of a picture.
         first_wait, longest_wait: seconds between tries; see `service.readers.backoff.Backoff`.
+        stills: whether pictures for people are wanted of sources whose frames are decoded here.
         memory: bytes of address space for the child's cameras together.
         descriptors: open files and sockets of the child.
     """
@@ -42,6 +43,7 @@ class ReadOptions:
     pixels: int = MAX_PIXELS
     first_wait: float = 1.0
     longest_wait: float = 60.0
+    stills: bool = False
     memory: int = 1 << 30
     descriptors: int = 64
 
@@ -158,6 +160,19 @@ def frame_message(key: int, frame: IncomingFrame, dropped: dict[Dropped, int]) -
         return Message("frame", head, frame.data)
     head["shape"] = frame.data.shape
     return Message("frame", head, np.ascontiguousarray(frame.data).data.cast("B"))
+
+
+def still_message(key: int, captured: float, data: bytes) -> Message:
+    """A JPEG of a source's picture, for people, with its capture time."""
+    return Message("still", {"key": key, "captured": captured}, data)
+
+
+def still_of(message: Message) -> tuple[float, bytes]:
+    """Capture time and JPEG that a message carries. Raises WireError."""
+    captured, data = message.real("captured"), bytes(message.payload)
+    if not math.isfinite(captured) or not data.startswith(b"\xff\xd8\xff"):
+        raise WireError("a picture for people that is none")
+    return captured, data
 
 
 def frame_of(message: Message) -> IncomingFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from functools import partial
 from typing import Final
 
 import av
@@ -119,7 +120,8 @@ class Decoder:
                 yield Bad("it is damaged")
             else:
                 pts = None if frame.pts is None else frame.pts / self._track.clock
-                yield Picture(pts, picture_of(frame, self._convert, colour=self._colour))
+                colour = partial(picture_of, frame, self._convert, colour=True)
+                yield Picture(pts, picture_of(frame, self._convert, colour=self._colour), colour=colour)
 
     def _ticks(self, timestamp: int) -> int:
         """Ticks since the first unit; a step of over half the range is one back."""

@@ -19,6 +19,7 @@ from service.records import Dropped, Health, IncomingFrame, Policy
 OnFrame = Callable[[str, IncomingFrame], bool]
 OnHealth = Callable[[str, Health, str, str], None]
 OnDropped = Callable[[str, Dropped, int], None]
+OnStill = Callable[[str, float, bytes], None]
 
 _PATIENCE: Final = 10.0
 _MEMORY: Final = 1 << 30
@@ -94,6 +95,7 @@ class Readers:
         *,
         on_dropped: OnDropped | None = None,
         loops: Mapping[str, Path] | None = None,
+        on_still: OnStill | None = None,
         sources_per_child: int = 16,
         silence: float = 15.0,
         first_wait: float = 1.0,
@@ -108,6 +110,8 @@ class Readers:
             on_health: stream, health, reason, error class (or "").
             on_dropped: stream, cause, count: frames that came in and were dropped in the child.
             loops: names of the service's own files, whose ends go over into their beginnings.
+            on_still: stream, capture time, JPEG: of sources whose frames come decoded, some of them as they are to be
+                shown to people.
             sources_per_child: at most; a crash takes them all down for a second.
             silence: seconds after which a child that says nothing is replaced.
             first_wait, longest_wait: seconds between tries.
@@ -115,6 +119,7 @@ class Readers:
         self._settings = settings
         self._on_frame, self._on_health, self._on_dropped = on_frame, on_health, on_dropped
         self._loops = loops or {}
+        self._on_still = on_still
         self._per_child = sources_per_child
         self._silence = silence
         self._networks = Networks(settings.camera_networks)
@@ -128,6 +133,7 @@ class Readers:
             pixels=settings.max_pixels,
             first_wait=first_wait,
             longest_wait=longest_wait,
+            stills=on_still is not None,
             memory=_MEMORY + sources_per_child * _MEMORY_EACH,
             descriptors=_DESCRIPTORS + 4 * sources_per_child,
         )
@@ -247,6 +253,11 @@ class Readers:
         """For the crews."""
         if self._on_dropped is not None:
             self._on_dropped(stream, cause, count)
+
+    def still(self, stream: str, captured: float, data: bytes) -> None:
+        """For the crews."""
+        if self._on_still is not None:
+            self._on_still(stream, captured, data)
 
     def _find(self, source: str) -> tuple[Kind, str]:
         """What a source is, and where."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Protocol, cast
 
 import cv2
@@ -22,6 +23,10 @@ class Device(Protocol):
     def read(self) -> tuple[bool, Image]: ...
 
     def release(self) -> None: ...
+
+
+def _same(image: Image) -> Image:
+    return image
 
 
 def open_device(index: int) -> Device:
@@ -56,7 +61,7 @@ class WebcamSource:
                 good, image = device.read()
                 if not good:
                     raise ReadError(ErrorClass.TIMEOUT, f"webcam {self._index} gives no picture any more")
-                yield Picture(None, image if self._colour else luma(image))
+                yield Picture(None, image if self._colour else luma(image), colour=partial(_same, image))
         finally:
             device.release()
 

@@ -6,7 +6,7 @@ import base64
 import binascii
 from typing import Literal
 
-Kind = Literal["event", "job"]
+Kind = Literal["event", "job", "alert"]
 
 
 class CursorError(ValueError):

@@ -81,16 +81,17 @@ def next_id(connection: sqlite3.Connection) -> int:
     return int(last) + 1
 
 
-def close_open(connection: sqlite3.Connection) -> int:
+def close_open(connection: sqlite3.Connection) -> list[Event]:
     """Closes the events that an earlier run left open, with the peak and the end that its stored scores tell.
 
     Returns:
-        How many there were.
+        The events.
     """
     found = connection.execute(f"SELECT {_COLUMNS} FROM events WHERE ended IS NULL").fetchall()  # noqa: S608
-    for row in found:
-        put(connection, _closed(connection, _event(row)))
-    return len(found)
+    closed = [_closed(connection, _event(row)) for row in found]
+    for event in closed:
+        put(connection, event)
+    return closed
 
 
 def _closed(connection: sqlite3.Connection, event: Event) -> Event:

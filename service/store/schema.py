@@ -42,6 +42,24 @@ MAIN_STEPS: tuple[Step, ...] = (
             caller TEXT NOT NULL, route TEXT NOT NULL, name TEXT NOT NULL, content TEXT NOT NULL, made TEXT NOT NULL,
             created REAL NOT NULL, PRIMARY KEY (caller, route, name)) WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE event_files (
+            event INTEGER PRIMARY KEY, stream TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, began REAL,
+            ended REAL, bytes INTEGER NOT NULL, snapshot INTEGER NOT NULL, heatmap INTEGER NOT NULL,
+            noted REAL NOT NULL)""",
+        "CREATE INDEX event_files_kept ON event_files (event) WHERE bytes > 0",
+        "CREATE INDEX event_files_waiting ON event_files (event) WHERE state = 'waiting'",
+        """CREATE TABLE webhooks (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, url TEXT NOT NULL, secret TEXT NOT NULL, streams TEXT NOT NULL,
+            kinds TEXT NOT NULL, enabled INTEGER NOT NULL, created REAL NOT NULL)""",
+        """CREATE TABLE alerts (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, webhook TEXT NOT NULL, event INTEGER, stream TEXT, type TEXT NOT NULL,
+            key TEXT NOT NULL, facts TEXT NOT NULL, created REAL NOT NULL, state TEXT NOT NULL,
+            attempts INTEGER NOT NULL, due REAL NOT NULL, since REAL NOT NULL, error TEXT NOT NULL,
+            UNIQUE (webhook, event, type))""",
+        "CREATE INDEX alerts_waiting ON alerts (webhook, due) WHERE state = 'waiting'",
+        "CREATE INDEX alerts_by_state ON alerts (state, id)",
+    ),
 )
 
 HISTORY_STEPS: tuple[Step, ...] = (

@@ -16,7 +16,7 @@ from typing import TypeVar, get_args
 
 from model.tables import Row
 from service.records import Event, EventLabel, Job, JobState, KeyRecord, Score, SessionRecord, StreamRecord
-from service.store import events, files, jobs, keys, requests, scores, sessions, streams
+from service.store import alerts, event_files, events, files, jobs, keys, requests, scores, sessions, streams
 from service.store.readers import Readers
 from service.store.upkeep import Upkeep
 from service.store.writer import Writer
@@ -40,6 +40,8 @@ class Store:
     Attributes:
         epoch: number of this run of the service, one more than that of the run before.
         upkeep: what `service.retention` works with.
+        files: what is known of the files of events.
+        outbox: webhooks, and the messages on their way to them.
     """
 
     def __init__(
@@ -64,6 +66,8 @@ class Store:
             )
             self._cleanup.callback(self._writer.close)
             self.upkeep = Upkeep(self._write, self._readers)
+            self.files = event_files.EventFileTable(self._writer.keep, self._readers)
+            self.outbox = alerts.Outbox(self._write, self._readers)
         except BaseException:
             self._cleanup.close()
             raise
@@ -212,8 +216,11 @@ class Store:
         return event
 
     def update_event(self, event: Event) -> Future[bool]:
-        """Stores what changed of an event, all but its label; as durable as scores are."""
-        return self._writer.keep(partial(events.put, event=event), 1)
+        """Stores what changed of an event, all but its label; as durable as scores are.
+
+        What is to be said of its begin and of its end is stored with it.
+        """
+        return self._writer.keep(partial(_put_event, event=event, now=self._clock()), 1)
 
     def label_event(self, id: int, label: EventLabel | None) -> Event | None:
         """Sets or clears what a person said of an event; None if there is no such event."""
@@ -366,10 +373,16 @@ def _begin(folder: Path, now: float) -> tuple[int, int]:
         ).fetchone()
         for schema in ("main", "history"):
             connection.execute(f"INSERT INTO {schema}.epochs (epoch, started) VALUES (?, ?)", (last + 1, now))  # noqa: S608
-        events.close_open(connection)
+        for event in events.close_open(connection):
+            alerts.enqueue(connection, event, now)
         first_event = events.next_id(connection)
         connection.execute("COMMIT")
     return int(last) + 1, first_event
+
+
+def _put_event(connection: sqlite3.Connection, event: Event, now: float) -> None:
+    events.put(connection, event)
+    alerts.enqueue(connection, event, now)
 
 
 def _probe(epoch: int, connection: sqlite3.Connection) -> None:

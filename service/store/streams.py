@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from service.records import StreamOptions, StreamRecord
+from service.store import alerts
 
 
 def put(connection: sqlite3.Connection, record: StreamRecord) -> None:
@@ -32,12 +33,16 @@ def every(connection: sqlite3.Connection) -> list[StreamRecord]:
 def delete(connection: sqlite3.Connection, id: str, *, purge: bool) -> bool:
     """Removes a stream; with `purge` also its events, and its scores from sight (`upkeep.sweep` removes them).
 
+    The files of purged events are removed by whoever keeps them: nothing is known of them any more.
+
     Returns:
         Whether there was such a stream.
     """
     existed = connection.execute("DELETE FROM streams WHERE id = ?", (id,)).rowcount > 0
     if purge:
         connection.execute("DELETE FROM events WHERE stream = ?", (id,))
+        connection.execute("DELETE FROM event_files WHERE stream = ?", (id,))
+        alerts.forget_stream(connection, id)
         connection.execute("UPDATE history.series SET stream = NULL WHERE stream = ?", (id,))
     return existed
 

@@ -1,0 +1,368 @@
+"""Writes the files of events, apart from all scoring: one thread takes pictures to disk, one has them encoded."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Final, Protocol
+
+from model.pictures import PictureError
+from service.announcer import Look
+from service.events import RESTART
+from service.recorder.bench import Bench, Order
+from service.recorder.mp4 import Written
+from service.recorder.pictures import heat_map, snapshot
+from service.recorder.recording import ClipTimes, Recording
+from service.recorder.ring import Ring, Rings
+from service.recorder.shelf import CLIP, HEAT_MAP, SNAPSHOT, SPOOL, Shelf, ShelfLimits, Table
+from service.records import Event, EventFiles
+from service.store import StoreUnavailable
+
+TIDY_EVERY: Final = 60.0
+_REACH: Final = 12.0  # seconds that a ring reaches back beyond those before an event: scores may come so late
+_SPOOLED: Final = 0.25  # of the bytes that are kept: what may wait to be encoded
+_LEAST_SPOOLED: Final = 64 * 2**20
+log = logging.getLogger(__name__)
+
+
+class FileTable(Table, Protocol):
+    """What is known of events' files (`Store.files`)."""
+
+    def waiting(self) -> list[EventFiles]: ...
+
+
+class Recorder:
+    """The files of all events. What it is told of events costs the caller nothing; what fails costs only files.
+
+    Attributes:
+        written, failed: clips, so far.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        table: FileTable,
+        *,
+        times: ClipTimes,
+        limits: ShelfLimits,
+        memory: int,
+        event: Callable[[int], Event | None],
+        on_files: Callable[[EventFiles], object] = lambda files: None,
+        bench: Callable[[Callable[[Order, Written | str], object]], Bench] = Bench,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Makes it; `start` begins.
+
+        Args:
+            folder: of all files.
+            table: what is known of them.
+            times: what a clip shows.
+            limits: how much is kept; 0 bytes: nothing is recorded.
+            memory: bytes that the last pictures of all streams may use.
+            event: an event as it is stored.
+            on_files: told of a clip that is ready, or failed.
+            bench: makes the queue of what is to be encoded.
+            clock: seconds since 1970.
+            monotonic: seconds.
+        """
+        self.written = 0
+        self.failed = 0
+        self._on = limits.bytes > 0
+        self._table = table
+        self._times = times
+        self._limits = limits
+        self._event = event
+        self._on_files = on_files
+        self._clock = clock
+        self._monotonic = monotonic
+        self._rings = Rings(times.before + _REACH, memory)
+        self._by_stream: dict[str, Ring] = {}
+        self.shelf = Shelf(folder, table, limits, clock)
+        self._bench = bench(self._encoded)
+        self._changed = threading.Condition()
+        self._notes: deque[Callable[[], object]] = deque()
+        self._woken = False
+        self._stopping = False
+        self._looks: dict[int, Look] = {}
+        self._recordings: dict[int, Recording] = {}
+        self._files: dict[int, EventFiles] = {}  # of events that are open, recorded or encoded; the thread's own
+        self._spooled = 0
+        self._thread = threading.Thread(target=self._run, name="framewatch-recorder", daemon=True)
+
+    @property
+    def waiting(self) -> int:
+        """Clips that wait to be encoded, or are."""
+        return len(self._bench)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the last pictures of all streams use."""
+        return self._rings.size
+
+    def start(self) -> None:
+        """Takes up what was left unfinished, removes what belongs to nothing, and begins."""
+        if self._on:
+            self._note(self._resume)
+        self._bench.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends. What is unfinished is finished at the next start."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._bench.stop()
+
+    def open(self, stream: str) -> Ring | None:
+        """A ring for the pictures of a stream; None: nothing is recorded."""
+        if not self._on:
+            return None
+        ring = self._by_stream[stream] = self._rings.open(stream)
+        ring.on_add = self._wake
+        return ring
+
+    def close(self, stream: str, *, purge: bool = False) -> None:
+        """A stream was removed, with `purge` also its events."""
+        self._rings.close(stream)
+        ring = self._by_stream.pop(stream, None)
+        if ring is not None:
+            self._note(partial(self._leave, stream, ring, purge))
+
+    def opened(self, event: Event, look: Look | None) -> None:
+        """For the announcer: an event has opened."""
+        ring = self._by_stream.get(event.stream)
+        self.peaked(event, look)
+        if ring is not None:
+            path = self.shelf.path(event.id, SPOOL)
+            recording = Recording(event.id, event.stream, event.started, ring, path, self._times, self._monotonic)
+            with self._changed:
+                self._recordings[event.id] = recording
+                ring.hold(0)
+        self._note(partial(self._begin, event))
+
+    def peaked(self, event: Event, look: Look | None) -> None:
+        """For the announcer: this is an event's peak so far."""
+        if self._on and look is not None:
+            self._looks[event.id] = look
+
+    def closed(self, event: Event) -> None:
+        """For the announcer: an event has ended."""
+        self._note(partial(self._end, event))
+
+    def _note(self, note: Callable[[], object]) -> None:
+        with self._changed:
+            self._notes.append(note)
+            self._changed.notify_all()
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        tidied = -TIDY_EVERY
+        stopping = False
+        while not stopping:
+            stopping = self._stopping
+            for note in self._take_notes():
+                self._shield(note)
+            self._shield(self._pull)
+            if self._on and self._monotonic() - tidied >= TIDY_EVERY:
+                tidied = self._monotonic()
+                self._shield(self.shelf.tidy)
+
+    def _shield(self, work: Callable[[], object]) -> None:
+        """Whatever goes wrong with one event, the others get their files."""
+        try:
+            work()
+        except StoreUnavailable as error:
+            log.info("what is kept of events waits: %s", error)
+        except Exception:
+            log.exception("files of events could not be written")
+
+    def _take_notes(self) -> list[Callable[[], object]]:
+        with self._changed:
+            if not (self._notes or self._woken or self._stopping):
+                due = min((one.overdue for one in self._recordings.values()), default=math.inf)
+                self._changed.wait(min(TIDY_EVERY, max(0.01, due - self._monotonic())))
+            self._woken = False
+            notes = list(self._notes)
+            self._notes.clear()
+        return notes
+
+    def _resume(self) -> None:
+        """Removes what an earlier run left undone, and has clips encoded whose pictures it has kept."""
+        self.shelf.sweep(())
+        for files in self._table.waiting():
+            self._files[files.event] = files
+            event = self._event(files.event)
+            spool = self.shelf.path(files.event, SPOOL)
+            size = spool.stat().st_size if spool.exists() else 0
+            if not size or event is None:
+                self._fail(files.event, "the service was stopped before a picture of it was kept")
+                continue
+            cut = event.reason == RESTART
+            until = None if event.ended is None or cut else event.ended + self._times.after
+            reason = "it ends early: the service was stopped meanwhile" if cut else ""
+            self._spooled += size
+            self._order(files.event, files.stream, until, reason, size)
+
+    def _begin(self, event: Event) -> None:
+        if not self._on:
+            self._put(EventFiles(event.id, event.stream, "none", "clips are turned off"))
+            self._settle(event.id)
+            return
+        self._files[event.id] = EventFiles(event.id, event.stream, "waiting")
+        if self._limits.short_of_space():
+            self.shelf.tidy()
+        if self._limits.short_of_space():
+            self._looks.pop(event.id, None)
+            self._fail(event.id, "the disk is short of space")
+            return
+        self._picture(event.id)
+        self._put(self._files[event.id])
+        if event.id not in self._recordings:
+            self._fail(event.id, "the stream is gone")
+            return
+        try:
+            self.shelf.room(event.id)
+        except OSError as error:
+            self._fail(event.id, f"its folder cannot be made ({error.strerror or error})")
+
+    def _end(self, event: Event) -> None:
+        recording = self._recordings.get(event.id)
+        if recording is not None and event.ended is not None:
+            recording.end(event.ended)
+        files = self._files.get(event.id)
+        if files is not None:
+            self._picture(event.id)
+            self._put(self._files[event.id])
+        self._looks.pop(event.id, None)
+        self._settle(event.id)
+
+    def _picture(self, event: int) -> None:
+        """Writes the picture of an event's peak so far, and its heat map."""
+        look = self._looks.get(event)
+        if look is None:
+            return
+        files = self._files[event]
+        try:
+            self.shelf.put(event, SNAPSHOT, snapshot(look.frame))
+            files = replace(files, snapshot=True)
+            if look.heat is not None:
+                self.shelf.put(event, HEAT_MAP, heat_map(look.heat, look.threshold))
+                files = replace(files, heatmap=True)
+        except (OSError, PictureError) as error:
+            log.warning("event %d: the picture of its peak is not kept: %s", event, error)
+        self._files[event] = files
+
+    def _pull(self) -> None:
+        budget = max(_LEAST_SPOOLED, int(self._limits.bytes * _SPOOLED))
+        with self._changed:
+            begun = [one for one in self._recordings.values() if one.event in self._files]
+        for recording in begun:
+            self._spooled += recording.pull(budget - self._spooled)
+            if recording.over:
+                self._drop(recording.event)
+                self._conclude(recording)
+        self._hold()
+
+    def _hold(self) -> None:
+        """Has the rings keep what is yet to be taken."""
+        with self._changed:
+            held: dict[int, int] = {}
+            for one in self._recordings.values():
+                held[id(one.ring)] = min(one.position, held.get(id(one.ring), one.position))
+            for ring in list(self._by_stream.values()):
+                ring.hold(held.get(id(ring)))
+
+    def _drop(self, event: int) -> None:
+        with self._changed:
+            self._recordings.pop(event, None)
+
+    def _conclude(self, recording: Recording) -> None:
+        if recording.failed or not recording.bytes:
+            self._spooled -= recording.bytes
+            self._fail(recording.event, recording.failed or "no picture of it came in")
+        else:
+            self._order(recording.event, recording.stream, recording.until, recording.reason, recording.bytes)
+
+    def _order(self, event: int, stream: str, until: float | None, reason: str, size: int) -> None:
+        spool, clip = self.shelf.path(event, SPOOL), self.shelf.path(event, CLIP)
+        if not self._bench.put(Order(event, stream, spool, clip, until, reason, size)):
+            self._spooled -= size
+            self._fail(event, "too many clips waited to be encoded")
+
+    def _encoded(self, order: Order, outcome: Written | str) -> None:
+        """For the bench."""
+        self._note(partial(self._finish, order, outcome))
+
+    def _finish(self, order: Order, outcome: Written | str) -> None:
+        self._spooled -= order.bytes
+        if isinstance(outcome, str):
+            self._fail(order.event, outcome)
+            return
+        files = self._files.get(order.event)
+        if files is None:  # purged meanwhile
+            self.shelf.remove(order.event)
+            return
+        self.shelf.discard(order.event, SPOOL)
+        bad = f"{outcome.bad} pictures of it could not be decoded" if outcome.bad else ""
+        reason = "; ".join(part for part in (order.reason, bad) if part)
+        self.written += 1
+        self._files[order.event] = replace(
+            files, state="ready", reason=reason, began=outcome.began, ended=outcome.ended
+        )
+        self._put(self._files[order.event], told=True)
+        self._settle(order.event)
+        self.shelf.tidy()
+
+    def _fail(self, event: int, reason: str) -> None:
+        self.failed += 1
+        self._drop(event)
+        log.warning("event %d has no clip: %s", event, reason)
+        self.shelf.discard(event, SPOOL)
+        files = self._files.get(event)
+        if files is not None:
+            self._files[event] = replace(files, state="failed", reason=reason)
+            self._put(self._files[event], told=True)
+            self._settle(event)
+
+    def _put(self, files: EventFiles, *, told: bool = False) -> None:
+        """Stores what is known of an event's files."""
+        files = replace(files, bytes=self.shelf.size(files.event), noted=self._clock())
+        self._files[files.event] = files
+        stored = self._table.put(files)
+        if told:
+            stored.add_done_callback(lambda done: self._on_files(files))
+
+    def _settle(self, event: int) -> None:
+        """Forgets an event of which nothing more is to be written."""
+        files = self._files.get(event)
+        if files is not None and files.state != "waiting" and event not in self._looks:
+            del self._files[event]
+
+    def _leave(self, stream: str, ring: Ring, purge: bool) -> None:
+        self._pull()
+        with self._changed:
+            ending = [one for one in self._recordings.values() if one.ring is ring]
+        for recording in ending:
+            recording.cut("it ends early: the stream was removed")
+            if purge:
+                self._drop(recording.event)
+                self._spooled -= recording.bytes
+        if purge:
+            for files in [one for one in self._files.values() if one.stream == stream]:
+                del self._files[files.event]
+                self._looks.pop(files.event, None)
+            self.shelf.sweep(self._files.keys())
