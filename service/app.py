@@ -35,6 +35,7 @@ from service.api import (
 )
 from service.logs import RequestLog
 from service.monitor import Monitor
+from service.rooted import Rooted
 from service.settings import Settings
 
 MOST_BODY = 1 << 20
@@ -69,7 +70,6 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        root_path=settings.root_path,
         max_body_size=MOST_BODY,
     )
     app.state.monitor = monitor
@@ -90,6 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
             expose_headers=["Location", "Retry-After", "X-Request-ID"],
         )
     app.add_middleware(RequestLog)
+    app.add_middleware(Rooted, root=settings.root_path)
     for module in (
         *(health, cameras, streams, picture, what_if, ingest, scores, events, export),
         *(jobs, progress, models, tickets, session),

@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, cast
@@ -24,28 +25,27 @@ import orjson
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from service.ingest import END, HEADER
+from service.sending import Message, Sender, ServiceError, closing, detail_of, messages_of
 
-Message = dict[str, Any]
-"""What the service says, see `service.messages`."""
+__all__ = ["Client", "Message", "Sender", "ServiceError", "Shown"]
 
 _ENDED = ("done", "failed", "cancelled")
+_TRIAL = 60.0  # seconds that trying a camera may take
 
 
-class ServiceError(Exception):
-    """The service refused a request.
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture of a stream.
 
     Attributes:
-        status: of HTTP; of a websocket that was closed, the close code.
-        detail: why, in its words.
-        retry_after: seconds after which it may work; None: it does not say.
+        message: of which frame it is, and whether it is live.
+        jpeg: the picture.
+        heat: PNG of the heat map, grey, 128 at the threshold; None: not asked for.
     """
 
-    def __init__(self, status: int, detail: str, retry_after: float | None = None) -> None:
-        super().__init__(f"{status}: {detail}")
-        self.status = status
-        self.detail = detail
-        self.retry_after = retry_after
+    message: Message
+    jpeg: bytes
+    heat: bytes | None
 
 
 class Client:
@@ -107,9 +107,27 @@ class Client:
 
     # streams
 
-    def create_stream(self, **fields: Any) -> dict[str, Any]:
-        """Makes a stream: `id`, `name`, `source`, `loop` and the options."""
-        return _object(self.request("POST", "/v1/streams", json=fields))
+    def create_stream(self, *, request: str | None = None, **fields: Any) -> dict[str, Any]:
+        """Makes a stream: `id`, `name`, `source`, `loop` and the options; sent again with the same `request`, once."""
+        return _object(self.request("POST", "/v1/streams", json=fields, headers=_named(request)))
+
+    def put_stream(self, id: str, **fields: Any) -> dict[str, Any]:
+        """Makes a stream, or has it be as it is described here; what is not given is at its default."""
+        return _object(self.request("PUT", f"/v1/streams/{quote(id)}", json=fields))
+
+    def create_demo(self) -> dict[str, Any]:
+        """Makes the demo stream, if it is not there."""
+        return _object(self.request("POST", "/v1/streams/demo"))
+
+    def test_source(self, source: str) -> dict[str, Any]:
+        """Tries a camera: `ok`, and what its pictures are, or what is wrong."""
+        timeout = self._timeout + _TRIAL
+        return _object(self.request("POST", "/v1/streams/test", json={"source": source}, timeout=timeout))
+
+    def what_if(self, id: str, *, threshold: float | None = None, seconds: float = 3600.0) -> dict[str, Any]:
+        """The events that a threshold would have found lately."""
+        query = {"seconds": seconds, **({} if threshold is None else {"threshold": threshold})}
+        return _object(self.request("GET", f"/v1/streams/{quote(id)}/what-if", params=query))
 
     def streams(self) -> list[dict[str, Any]]:
         """All streams."""
@@ -151,6 +169,10 @@ class Client:
         """Says whether an event was a true or a false alarm."""
         return _object(self.request("PATCH", f"/v1/events/{id}", json={"label": label}))
 
+    def events_table(self) -> str:
+        """All events with their labels, as CSV."""
+        return self.request("GET", "/v1/events.csv").text
+
     # scores as they come
 
     def follow(
@@ -164,7 +186,7 @@ class Client:
         query: dict[str, Any] = {"batch_ms": batch_ms, **({"since": since} if since else {})}
         path = "/v1/scores" if id is None else f"/v1/streams/{quote(id)}/scores"
         with self._websocket(path, query) as socket:
-            yield from _messages(socket)
+            yield from messages_of(socket)
 
     @contextmanager
     def ingest(self, id: str, *, header: bool = False, scores: bool = True) -> Generator[Sender, None, None]:
@@ -182,14 +204,32 @@ class Client:
         with self._websocket(f"/v1/streams/{quote(id)}/ingest", query) as socket:
             yield Sender(socket, header=header)
 
+    def pictures(self, id: str, *, width: int = 320, heat: bool = False) -> Generator[Shown, None, None]:
+        """The newest picture of a stream, and the next one when it is asked for, until the stream is removed.
+
+        Raises:
+            ServiceError: refused, or the connection was closed other than in peace.
+        """
+        with self._websocket(f"/v1/streams/{quote(id)}/picture", {"width": width, "heat": heat}) as socket:
+            try:
+                while (message := cast(Message, orjson.loads(socket.recv())))["type"] == "picture":
+                    parts = [cast(bytes, socket.recv()) for _ in range(1 + heat)]
+                    yield Shown(message, parts[0], parts[1] if heat else None)
+                    socket.send("next")
+            except ConnectionClosed as error:
+                raise closing(error, "") from None
+
     # videos
 
-    def post_videos(self, paths: Sequence[Path], *, wait: bool = False, **options: Any) -> dict[str, Any]:
+    def post_videos(
+        self, paths: Sequence[Path], *, wait: bool = False, request: str | None = None, **options: Any
+    ) -> dict[str, Any]:
         """Uploads videos or zips as one job; with `wait`, the scores of a short one are in the answer.
 
         Args:
             paths: files.
             wait: answer when it is done, if that is soon.
+            request: a name for this upload; sent again with it, it is scored once.
             options: smooth, normalize, align, repair, fps, model, skip_bad.
         """
         opened = [path.open("rb") for path in paths]
@@ -198,7 +238,13 @@ class Client:
             data = {name: str(value) for name, value in options.items() if value is not None}
             timeout = self._timeout + (90 if wait else 0)
             response = self.request(
-                "POST", "/v1/videos", params={"wait": wait}, files=files, data=data, timeout=timeout
+                "POST",
+                "/v1/videos",
+                params={"wait": wait},
+                files=files,
+                data=data,
+                headers=_named(request),
+                timeout=timeout,
             )
         finally:
             for file in opened:
@@ -213,6 +259,11 @@ class Client:
     def job(self, id: str) -> dict[str, Any]:
         """A job: its state, and progress from 0 to 1."""
         return _object(self.request("GET", f"/v1/jobs/{quote(id)}"))
+
+    def follow_job(self, id: str) -> Generator[dict[str, Any], None, None]:
+        """A job whenever it is further, until it has ended."""
+        with self._websocket(f"/v1/jobs/{quote(id)}/progress", {}) as socket:
+            yield from messages_of(socket)
 
     def wait_for_job(self, id: str, *, seconds: float = 3600.0, every: float = 0.2) -> dict[str, Any]:
         """A job when it has ended.
@@ -253,129 +304,18 @@ class Client:
             )
         except InvalidStatus as error:
             response = error.response
-            raise ServiceError(response.status_code, _detail(bytes(response.body or b""))) from None
+            raise ServiceError(response.status_code, detail_of(bytes(response.body or b""))) from None
         with socket:
             yield socket
 
 
-class Sender:
-    """Sends the frames of one stream. With the policy `every` it never sends more than the service has room for.
-
-    Attributes:
-        credit: how many more frames may be sent at present; None: the service does not say (policy `latest`).
-    """
-
-    def __init__(self, socket: ClientConnection, *, header: bool) -> None:
-        self.credit: int | None = None
-        self._socket = socket
-        self._header = header
-        self._number = 0
-        self._held: list[Message] = []
-
-    def send(self, frame: bytes, *, captured: float | None = None, number: int | None = None) -> None:
-        """Sends a JPEG or PNG; waits where there is no credit.
-
-        Args:
-            frame: the file.
-            captured: seconds, of the source's clock; needed with a header, where now is taken for it.
-            number: of the frame; counted where it is not given.
-
-        Raises:
-            ServiceError: the service has closed the connection; says why.
-        """
-        self._poll()
-        while self.credit == 0:
-            self._take(self._receive())
-        if self._header:
-            seconds = time.time() if captured is None else captured
-            frame = HEADER.pack(round(seconds * 1e6), self._number if number is None else number, 0) + frame
-        try:
-            self._socket.send(frame)
-        except ConnectionClosed as error:
-            raise self._closed(error) from None
-        self._number += 1
-        if self.credit is not None:
-            self.credit -= 1
-
-    def received(self, seconds: float = 0.0) -> Iterator[Message]:
-        """What has come back so far, waiting for the first so long."""
-        yield from self._drained()
-        while True:
-            try:
-                self._take(orjson.loads(self._socket.recv(timeout=seconds)))
-            except TimeoutError:
-                return
-            except ConnectionClosed as error:
-                raise self._closed(error) from None
-            yield from self._drained()
-
-    def finish(self) -> Iterator[Message]:
-        """Says that all frames are sent, and gives what comes back to the end: the scores of all of them."""
-        self._socket.send(END)
-        yield from self._drained()
-        for message in _messages(self._socket):
-            self._take(message)
-            yield from self._drained()
-
-    def _poll(self) -> None:
-        """Keeps what has come: a sender that reads nothing would be cut off."""
-        try:
-            while True:
-                self._take(orjson.loads(self._socket.recv(timeout=0)))
-        except TimeoutError:
-            return
-        except ConnectionClosed as error:
-            raise self._closed(error) from None
-
-    def _drained(self) -> Iterator[Message]:
-        held, self._held = self._held, []
-        yield from held
-
-    def _receive(self) -> Message:
-        try:
-            return cast(Message, orjson.loads(self._socket.recv()))
-        except ConnectionClosed as error:
-            raise self._closed(error) from None
-
-    def _take(self, message: Message) -> None:
-        if message["type"] == "credit":
-            self.credit = (self.credit or 0) + message["frames"]
-        else:
-            self._held.append(message)
-
-    def _closed(self, error: ConnectionClosed) -> ServiceError:
-        said = [message["detail"] for message in self._held if message["type"] == "error"]
-        return _closing(error, said[-1] if said else "")
-
-
-def _messages(socket: ClientConnection) -> Iterator[Message]:
-    """Messages one by one, gathered ones too, until the connection is closed."""
-    said = ""
-    try:
-        for text in socket:
-            found = orjson.loads(text)
-            for message in found if isinstance(found, list) else [found]:
-                said = message["detail"] if message["type"] == "error" else said
-                yield message
-    except ConnectionClosed as error:
-        raise _closing(error, said) from None
-
-
-def _closing(error: ConnectionClosed, said: str) -> ServiceError:
-    code, reason = (1006, "the connection was lost") if error.rcvd is None else (error.rcvd.code, error.rcvd.reason)
-    return ServiceError(code, said or reason)
-
-
 def _refusal(response: httpx2.Response) -> ServiceError:
     after = response.headers.get("retry-after", "")
-    return ServiceError(response.status_code, _detail(response.content), float(after) if after.isdecimal() else None)
+    return ServiceError(response.status_code, detail_of(response.content), float(after) if after.isdecimal() else None)
 
 
-def _detail(body: bytes) -> str:
-    try:
-        return str(orjson.loads(body)["detail"])
-    except (ValueError, KeyError, TypeError):
-        return body[:200].decode(errors="replace")
+def _named(request: str | None) -> dict[str, str]:
+    return {} if request is None else {"Idempotency-Key": request}
 
 
 def _object(response: httpx2.Response) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.addresses import redact
+from service.rooted import path_below
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """Of the request that is being answered; "" outside of one."""
@@ -112,7 +113,7 @@ class RequestLog:
                 headers = MutableHeaders(scope=message)
                 headers[HEADER] = id
                 headers.setdefault("X-Content-Type-Options", "nosniff")
-                if scope["path"].startswith("/v1/"):
+                if path_below(scope).startswith("/v1/"):
                     headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
@@ -125,13 +126,14 @@ class RequestLog:
 
     def _log(self, scope: Scope, status: int, seconds: float) -> None:
         method = "WS" if scope["type"] == "websocket" else scope["method"]
-        quiet = scope["path"] in ("/healthz", "/readyz", "/metrics")
-        fields = {"method": method, "path": scope["path"], "status": status, "seconds": round(seconds, 4)}
+        path = path_below(scope)
+        quiet = path in ("/healthz", "/readyz", "/metrics")
+        fields = {"method": method, "path": path, "status": status, "seconds": round(seconds, 4)}
         log.log(
             logging.DEBUG if quiet else logging.INFO,
             "%s %s %d in %.3f s",
             method,
-            scope["path"],
+            path,
             status,
             seconds,
             extra={"fields": fields},

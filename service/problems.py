@@ -145,6 +145,8 @@ async def _end_websocket(websocket: WebSocket, problem: Problem, response: Respo
 def _problem_of(error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
+    if isinstance(error, HTTPException) and error.status_code == 400:  # how the framework calls a body that is no JSON
+        return Problem(422, "the body cannot be read: expected JSON in UTF-8")
     if isinstance(error, HTTPException):
         return Problem(error.status_code, str(error.detail), retry_after=RETRY_AFTER if _is_busy(error) else None)
     if isinstance(error, ValidationException):

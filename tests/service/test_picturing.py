@@ -176,9 +176,11 @@ def next_picture(socket: ClientConnection, parts: int) -> tuple[dict[str, Any], 
 def test_a_viewer_gets_the_newest_picture_when_it_asks(service: Served) -> None:
     with Client(service.url, timeout=60) as client:
         client.create_stream(id="gate", policy="every")
-        with client.ingest("gate", header=True) as sender, look(service, "width=64&heat=1") as socket:
-            for n, image in enumerate(pictures(12)):
-                sender.send(png(image), captured=n * INTERVAL)
+        with look(service, "width=64&heat=1") as socket:
+            with client.ingest("gate", header=True) as sender:
+                for n, image in enumerate(pictures(12)):
+                    sender.send(png(image), captured=n * INTERVAL)
+                list(sender.finish())
             said, (shown, heat) = next_picture(socket, 2)
             assert (said["type"], said["stream"], said["health"], said["width"]) == ("picture", "gate", "live", 64)
             assert shown.startswith(b"\xff\xd8")
