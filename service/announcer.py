@@ -11,7 +11,7 @@ from typing import Protocol
 
 from model.states import State
 from service import messages
-from service.events import Change, EventOpened, EventTracker, Heat
+from service.events import Change, EventOpened, EventTracker, Heat, TamperingTracker
 from service.messages import Message
 from service.records import Dropped, Event, IncomingFrame, Score
 from service.stream import Outcome
@@ -63,11 +63,13 @@ class Watch:
 
     Attributes:
         tracker: finds its events.
+        tampering: finds the times in which its camera is tampered with.
         refused: told of frames that came in and could not be used: number, cause, detail; from any thread.
     """
 
-    def __init__(self, tracker: EventTracker) -> None:
+    def __init__(self, tracker: EventTracker, tampering: TamperingTracker) -> None:
         self.tracker = tracker
+        self.tampering = tampering
         self.refused: Callable[[int, Dropped, str], object] | None = None
         self._state = State.WARMING
 
@@ -75,6 +77,20 @@ class Watch:
         """The state before this score, if it is another one."""
         before, self._state = self._state, score.state
         return before if before is not score.state else None
+
+    @property
+    def going_on(self) -> bool:
+        """Whether an event is open."""
+        return self.tracker.open is not None or self.tampering.open is not None
+
+    def push(self, score: Score, heat: Heat | None, tampering: str) -> list[Change]:
+        """What a score changes in the stream's events."""
+        changes = self.tracker.push(score, heat)
+        return changes + self.tampering.push(score, tampering, muted_until=self.tracker.muted_until)
+
+    def end(self, reason: str) -> list[Change]:
+        """Closes what is open."""
+        return self.tracker.end(reason) + self.tampering.end()
 
 
 class Announcer:
@@ -126,7 +142,7 @@ class Announcer:
             before = watch.turned(score)
             if before is not None:
                 said.append(messages.state(score, self._store.epoch, before))
-            changes = watch.tracker.push(score, outcome.heat)
+            changes = watch.push(score, outcome.heat, outcome.tampering)
             news = news or bool(changes)
             look = Look(outcome.frame, outcome.heat, score.threshold)
             said += self._noted(changes, look)
@@ -138,8 +154,8 @@ class Announcer:
             self._commit(scores, said, news)
 
     def end(self, watch: Watch, reason: str) -> None:
-        """Closes the open event of a stream that has ended. On the engine's thread."""
-        said = self._noted(watch.tracker.end(reason))
+        """Closes the open events of a stream that has ended. On the engine's thread."""
+        said = self._noted(watch.end(reason))
         if said:
             self._commit([], list(said), True)
 

@@ -141,6 +141,10 @@ class Client:
         """Changes what is given; None leaves it to the model or the settings."""
         return _object(self.request("PATCH", f"/v1/streams/{quote(id)}", json=fields))
 
+    def accept_picture(self, id: str) -> None:
+        """Says that a camera's picture is right as it is: tampering is judged against it from now on."""
+        self.request("POST", f"/v1/streams/{quote(id)}/reference")
+
     def delete_stream(self, id: str, *, purge: bool = False) -> None:
         """Removes a stream; with `purge` also its scores and events."""
         self.request("DELETE", f"/v1/streams/{quote(id)}", params={"purge": purge})

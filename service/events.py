@@ -17,6 +17,10 @@ GAP = "gap"
 STREAM_ENDED = "stream ended"
 MUTE_ENDED = "mute ended"
 RESTART = "restart"
+TAMPERED = "tampering"
+
+ANOMALY, TAMPERING = "anomaly", "tampering"
+"""Kinds of events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +44,10 @@ class EventTracker:
     """The events of one stream, online. Hysteresis and minimum duration are already in `Score.state`.
 
     An event lasts from the first anomalous score to the last one. It ends when the state is normal again, or with the
-    reason `gap` when the stream warms up anew. After an announced event none opens for `cooldown` seconds; an excursion
-    that outlasts the cooldown opens one then. An event that begins in a muted time is muted to its end and begins no
-    cooldown; if the mute ends before it does, it is closed (`mute ended`) and an announced one opens in its place.
+    reason `gap` when the stream warms up anew, and `tampering` when the camera is tampered with. After an announced
+    event none opens for `cooldown` seconds; an excursion that outlasts the cooldown opens one then. An event that
+    begins in a muted time is muted to its end and begins no cooldown; if the mute ends before it does, it is closed
+    (`mute ended`) and an announced one opens in its place.
 
     Attributes:
         cooldown: seconds of capture time; may be changed at any time.
@@ -93,6 +98,8 @@ class EventTracker:
         Returns:
             What changed, in order: nothing, one change, or a muted event's end with the event that follows it.
         """
+        if not score.reliable:
+            return self.end(TAMPERED)
         if score.state is not State.ANOMALOUS:
             return self.end(GAP if score.state is State.WARMING else "")
         changes: list[Change] = []
@@ -148,6 +155,69 @@ class EventTracker:
     def _cooling(self, score: Score) -> bool:
         """A capture clock that jumped back ends the cooldown: otherwise it could last for years."""
         return self._announced_end is not None and 0 <= score.captured - self._announced_end < self.cooldown
+
+
+class TamperingTracker:
+    """The times in which one stream's camera is tampered with, as events of their own kind.
+
+    One lasts as long as something is wrong; when that becomes another thing (a camera that is turned away, then
+    covered), a new one begins. Mute, cooldown and peak are those of the moment it began: there is nothing to measure.
+    """
+
+    def __init__(self, stream: str, epoch: int, *, next_id: Callable[[], int] = lambda: 0) -> None:
+        """Makes a tracker without an open event; see `EventTracker`."""
+        self._stream = stream
+        self._epoch = epoch
+        self._next_id = next_id
+        self._open: Event | None = None
+        self._last: Score | None = None
+
+    @property
+    def open(self) -> Event | None:
+        """The event that is going on, or None."""
+        return self._open
+
+    def push(self, score: Score, tampering: str, *, muted_until: float | None = None) -> list[Change]:
+        """Takes the stream's next score.
+
+        Args:
+            score: in order of `seq`.
+            tampering: what is wrong with the camera, or "".
+            muted_until: see `EventTracker`.
+        """
+        changes: list[Change] = []
+        if self._open is not None and self._open.reason != tampering:
+            changes += self.end()
+        if tampering:
+            self._last = score
+            if self._open is None:
+                changes.append(self._begin(score, tampering, muted_until is not None and score.scored < muted_until))
+        return changes
+
+    def end(self) -> list[Change]:
+        """Closes the open event, if there is one."""
+        event, last = self._open, self._last
+        if event is None or last is None:
+            return []
+        self._open = self._last = None
+        return [EventClosed(replace(event, ended=max(last.captured, event.started), last_seq=last.seq))]
+
+    def _begin(self, score: Score, reason: str, muted: bool) -> EventOpened:
+        self._open = Event(
+            id=self._next_id(),
+            stream=self._stream,
+            epoch=self._epoch,
+            started=score.captured,
+            first_seq=score.seq,
+            peaked=score.captured,
+            peak=_level(score),
+            peak_seq=score.seq,
+            peak_frame=score.frame,
+            muted=muted,
+            kind=TAMPERING,
+            reason=reason,
+        )
+        return EventOpened(self._open)
 
 
 def _level(score: Score) -> float:

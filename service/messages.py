@@ -51,6 +51,7 @@ def score(score: Score, epoch: int, *, durable: bool = True) -> Message:
         "state": score.state.value,
         "dropped": score.dropped,
         "reason": score.reason,
+        "reliable": score.reliable,
     }
     if not durable:
         fields["durable"] = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from collections import Counter
@@ -43,6 +44,7 @@ BEAT = 5.0
 """Seconds without a sign of life after which the engine counts as stuck."""
 
 _DEMO = Path("demo")
+_KEPT_EVERY = 300  # seconds between two times at which the cameras' references are stored
 log = logging.getLogger(__name__)
 
 
@@ -325,6 +327,8 @@ class Monitor:
         return sum(member.health is Health.LIVE for member in self.roster)
 
     async def _tick(self) -> None:
-        while True:
+        for second in itertools.count(1):
             await asyncio.sleep(1)
             self.roster.tick()
+            if second % _KEPT_EVERY == 0:
+                await asyncio.to_thread(self.roster.keep_references)

@@ -77,6 +77,7 @@ class Score:
         state: warming, normal or anomalous.
         dropped: frames of the stream that came in and were not scored since the score before.
         reason: why there is no score of the frame's own, or "".
+        reliable: False while the camera is tampered with: the score says nothing about what goes on in the scene.
     """
 
     stream: str
@@ -92,6 +93,7 @@ class Score:
     state: State
     dropped: int = 0
     reason: str = ""
+    reliable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +158,9 @@ class Event:
         peak_frame: frame number of the peak.
         muted: it fell into a muted time and was not announced.
         label: what a person said of it.
-        kind: `anomaly`, or what else an event can be (tampering).
-        reason: how it ended, or why it is of its kind: "", "gap", "stream ended", "mute ended", "restart".
+        kind: `anomaly` or `tampering`.
+        reason: of an anomaly, how it ended: "", "gap", "stream ended", "mute ended", "restart", "tampering"; of
+            tampering, what it is: "covered", "frozen", "flipped", "moved".
         heat: the peak's heat map, rows of cells; None where there was none.
     """
 

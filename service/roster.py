@@ -14,7 +14,7 @@ from typing import Protocol
 from service import demo, messages
 from service.announcer import Announcer, Watch
 from service.backlog import Backlog
-from service.events import STREAM_ENDED, EventTracker
+from service.events import STREAM_ENDED, EventTracker, TamperingTracker
 from service.hub import Hub
 from service.messages import Message
 from service.models import Model, ModelError, Models
@@ -24,8 +24,9 @@ from service.recorder.recorder import Recorder
 from service.recorder.ring import Ring
 from service.records import Dropped, Health, IncomingFrame, StreamOptions, StreamRecord
 from service.scorer import Scorer
+from service.sentry import Sentry
 from service.settings import Settings
-from service.store import Store
+from service.store import Store, StoreUnavailable
 from service.stream import FrameLimits, Stream, switch
 
 NO_MODEL = "no model is active: put a checkpoint into the model folder and activate it"
@@ -327,8 +328,17 @@ class Roster:
         """Ends all reading of cameras and files, and waits for it."""
         self._readers.close()
 
+    def keep_references(self) -> None:
+        """Stores what the cameras are judged against, for the next start."""
+        kept = {m.id: m.stream.sentry.reference for m in self if m.stream is not None}
+        try:
+            self._store.put_references({id: reference for id, reference in kept.items() if reference is not None})
+        except StoreUnavailable as error:
+            log.warning("the cameras' references are not stored: %s", error)
+
     def close(self) -> None:
-        """Closes the open events; the streams stay stored."""
+        """Ends the streams, which stay stored."""
+        self.keep_references()
         for member in self:
             if member.stream is not None:
                 member.stream.close()
@@ -344,7 +354,7 @@ class Roster:
 
     def _conclude(self, member: Member) -> None:
         """Closes the event of a stream whose last frame is scored."""
-        if member.stream is not None and not len(member.stream.queue) and member.watch.tracker.open is not None:
+        if member.stream is not None and not len(member.stream.queue) and member.watch.going_on:
             self._scorer.run(partial(self._announcer.end, member.watch, STREAM_ENDED))
 
     def _enter(self, record: StreamRecord) -> Member:
@@ -356,7 +366,9 @@ class Roster:
             cooldown=self._settings.cooldown if options.cooldown is None else options.cooldown,
             muted_until=options.muted_until,
         )
-        member = self._members[record.id] = Member(record, Watch(tracker), self._recorder.open(record.id))
+        tampering = TamperingTracker(record.id, self._store.epoch, next_id=self._store.next_event_id)
+        watch = Watch(tracker, tampering)
+        member = self._members[record.id] = Member(record, watch, self._recorder.open(record.id))
         newest = self._store.last_seq(record.id)
         self._in_loop(partial(self._hub.open, record.id, newest))
         return member
@@ -383,7 +395,9 @@ class Roster:
 
     def _stream(self, record: StreamRecord) -> Stream:
         limits = FrameLimits(self._settings.max_frame_bytes, self._settings.max_pixels)
-        return Stream(record, self._model(record.options), frame_limits=limits, backlog=self.backlog)
+        sentry = Sentry(self._store.reference(record.id))
+        model = self._model(record.options)
+        return Stream(record, model, frame_limits=limits, backlog=self.backlog, sentry=sentry)
 
     def _model(self, options: StreamOptions) -> Model:
         if options.model is not None:

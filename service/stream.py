@@ -18,6 +18,7 @@ from service.models import Model
 from service.plan import Plan, make_plan
 from service.queues import FrameQueue, QueueLimits
 from service.records import Dropped, Health, IncomingFrame, Score, StreamOptions, StreamRecord
+from service.sentry import Sentry
 
 Heat = NDArray[np.float32]
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Outcome:
         dropped: why it has no score of its own; None: it has one, or its stream warms up.
         detail: what to tell whoever sent a frame that could not be used.
         heat: float32 2·rows×2·columns, errors of the frame; None where it has no window.
+        tampering: what is wrong with the camera, or "".
     """
 
     stream: Stream
@@ -55,6 +57,7 @@ class Outcome:
     dropped: Dropped | None = None
     detail: str = ""
     heat: Heat | None = None
+    tampering: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +92,7 @@ class Stream:
         seq: of the last announced score of its id in this epoch; 0: none yet.
         scored: frames with a score of their own, or that warmed the stream up, so far.
         latest: the newest decoded frame.
+        sentry: looks for tampering.
         on_room: called with `credit` when there is room for frames again; at once, from any thread, and it must not
             block. For sources that are held back (policy `every`).
     """
@@ -103,6 +107,7 @@ class Stream:
         frame_limits: FrameLimits | None = None,
         queue_limits: QueueLimits | None = None,
         backlog: Backlog | None = None,
+        sentry: Sentry | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Makes a stream that no engine scores yet.
@@ -115,6 +120,7 @@ class Stream:
             frame_limits: what a frame may be.
             queue_limits: how much may wait.
             backlog: of all streams of the service.
+            sentry: looks for tampering (default: one that has seen nothing yet).
             monotonic: seconds.
 
         Raises:
@@ -131,6 +137,7 @@ class Stream:
         self.seq = seq
         self.scored = 0
         self.latest: Latest | None = None
+        self.sentry = sentry or Sentry()
         self.on_room: Callable[[int], object] | None = None
         self.engine: Engine | None = None
         self._monotonic = monotonic

@@ -158,6 +158,7 @@ class StreamTicket:
         lost, overtaken = stream.count_score(cause)
         if overtaken and scored is None and decision.restart:
             reason = OVERLOADED
+        tampering = stream.sentry.judge(run.plan.model, frame.pts, self.image)
         announced = Score(
             stream=stream.id,
             seq=stream.seq,
@@ -172,9 +173,10 @@ class StreamTicket:
             state=state,
             dropped=lost,
             reason=reason,
+            reliable=not tampering,
         )
         stream.latest = Latest(frame, announced, None if result.heat is None else result.heat.copy())
-        return Outcome(stream, frame, announced, cause, heat=result.heat)
+        return Outcome(stream, frame, announced, cause, heat=result.heat, tampering=tampering)
 
 
 class ClipTicket:

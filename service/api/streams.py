@@ -94,6 +94,21 @@ async def delete(id: str, running: Running, purge: bool = False) -> None:
     await asyncio.to_thread(running.roster.remove, id, purge=purge)
 
 
+@router.post(
+    "/{id}/reference",
+    operation_id="accept_picture",
+    status_code=204,
+    dependencies=[ADMIN],
+    responses=problems(404, 409),
+)
+async def accept_picture(id: str, running: Running) -> None:
+    """Say that the camera's picture is right as it is: tampering is judged against it from now on."""
+    stream = running.roster.get(id).stream
+    if stream is None:
+        raise Problem(409, f"stream {id} is not scored: tampering is not looked for")
+    stream.sentry.accept()
+
+
 @router.get("/{id}/scores", operation_id="list_scores", dependencies=[READ], responses=problems(404))
 async def scores(
     id: str,

@@ -130,6 +130,7 @@ class StreamView(BaseModel):
     error_class: str
     model: str | None = Field(description="That scores it now.")
     threshold: float | None = Field(description="In force now.")
+    tampering: str = Field(description="What is wrong with the camera: covered, frozen, flipped or moved; or empty.")
     frames: int
     scored: int
     dropped: dict[str, int]
@@ -153,6 +154,7 @@ class ScoreView(BaseModel):
     state: str
     dropped: int
     reason: str
+    reliable: bool = Field(description="Whether it says anything: false while the camera is tampered with.")
 
 
 class ScorePage(BaseModel):
@@ -282,6 +284,7 @@ def stream_view(member: Member, epoch: int) -> StreamView:
         error_class="" if stream is None else stream.error_class,
         model=None if stream is None else stream.plan.model.name,
         threshold=None if stream is None else stream.plan.theta,
+        tampering="" if stream is None else stream.sentry.tampering,
         frames=member.frames_in,
         scored=member.scored,
         dropped={cause.value: count for cause, count in member.dropped.items()},
@@ -305,6 +308,7 @@ def score_view(epoch: int, score: Score) -> ScoreView:
         state=score.state.value,
         dropped=score.dropped,
         reason=score.reason,
+        reliable=score.reliable,
     )
 
 

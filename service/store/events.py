@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from service.events import RESTART
+from service.events import ANOMALY, RESTART
 from service.records import Event, EventLabel
 from service.store import cursors
 
@@ -100,9 +100,12 @@ def _closed(connection: sqlite3.Connection, event: Event) -> Event:
     )
     key = (event.stream, event.epoch, event.first_seq)
     last = connection.execute(f"SELECT captured, seq {scores} ORDER BY seq DESC LIMIT 1", key).fetchone()
+    reason = RESTART if event.kind == ANOMALY else event.reason
     if last is None:
-        return replace(event, ended=event.peaked, last_seq=event.peak_seq, reason=RESTART)
-    event = replace(event, ended=max(last[0], event.started), last_seq=last[1], reason=RESTART)
+        return replace(event, ended=event.peaked, last_seq=event.peak_seq, reason=reason)
+    event = replace(event, ended=max(last[0], event.started), last_seq=last[1], reason=reason)
+    if event.kind != ANOMALY:
+        return event
     peak, peaked, seq, frame = connection.execute(
         f"SELECT max(smoothed), captured, seq, frame {scores}", key
     ).fetchone()

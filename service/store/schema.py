@@ -60,6 +60,12 @@ MAIN_STEPS: tuple[Step, ...] = (
         "CREATE INDEX alerts_waiting ON alerts (webhook, due) WHERE state = 'waiting'",
         "CREATE INDEX alerts_by_state ON alerts (state, id)",
     ),
+    (
+        # what each stream's camera is judged against: a small grey picture
+        """CREATE TABLE sentries (
+            stream TEXT PRIMARY KEY, picture BLOB NOT NULL, matched INTEGER NOT NULL,
+            longest_still REAL NOT NULL) WITHOUT ROWID""",
+    ),
 )
 
 HISTORY_STEPS: tuple[Step, ...] = (
@@ -74,6 +80,7 @@ HISTORY_STEPS: tuple[Step, ...] = (
             threshold REAL NOT NULL, state INTEGER NOT NULL, dropped INTEGER NOT NULL, reason TEXT NOT NULL,
             PRIMARY KEY (series, epoch, seq)) WITHOUT ROWID""",
     ),
+    ("ALTER TABLE scores ADD COLUMN reliable INTEGER NOT NULL DEFAULT 1",),
 )
 
 

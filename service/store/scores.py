@@ -14,7 +14,7 @@ STATES = (State.WARMING, State.NORMAL, State.ANOMALOUS)
 
 STATE_NUMBER = {state: number for number, state in enumerate(STATES)}
 
-_COLUMNS = "seq, frame, pts, captured, scored, raw, score, smoothed, threshold, state, dropped, reason"
+_COLUMNS = "seq, frame, pts, captured, scored, raw, score, smoothed, threshold, state, dropped, reason, reliable"
 _SERIES = "(SELECT id FROM history.series WHERE stream = ?)"
 
 
@@ -29,12 +29,12 @@ def insert(connection: sqlite3.Connection, epoch: int, scores: Sequence[Score]) 
     )
     connection.executemany(
         f"INSERT INTO history.scores (series, epoch, {_COLUMNS}) "  # noqa: S608
-        f"VALUES ({_SERIES}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"VALUES ({_SERIES}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 *(score.stream, epoch, score.seq, score.frame, score.pts, score.captured, score.scored),
                 *(score.raw, score.score, score.smoothed, score.threshold),
-                *(STATE_NUMBER[score.state], score.dropped, score.reason),
+                *(STATE_NUMBER[score.state], score.dropped, score.reason, score.reliable),
             )
             for score in scores
         ],
@@ -115,7 +115,8 @@ def bounds(connection: sqlite3.Connection, stream: str, epoch: int) -> tuple[int
 
 
 def _score(stream: str, row: Sequence[Any]) -> Score:
-    seq, frame, pts, captured, scored, raw, score, smoothed, threshold, state, dropped, reason = row
+    seq, frame, pts, captured, scored, raw, score, smoothed, threshold, state, dropped, reason, reliable = row
     return Score(
-        *(stream, seq, frame, pts, captured, scored, raw, score, smoothed, threshold, STATES[state], dropped, reason)
+        *(stream, seq, frame, pts, captured, scored, raw, score, smoothed, threshold, STATES[state], dropped, reason),
+        reliable=bool(reliable),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -15,8 +15,9 @@ from types import TracebackType
 from typing import TypeVar, get_args
 
 from model.tables import Row
+from model.tampering import Reference
 from service.records import Event, EventLabel, Job, JobState, KeyRecord, Score, SessionRecord, StreamRecord
-from service.store import alerts, event_files, events, files, jobs, keys, requests, scores, sessions, streams
+from service.store import alerts, event_files, events, files, jobs, keys, requests, scores, sentries, sessions, streams
 from service.store.readers import Readers
 from service.store.upkeep import Upkeep
 from service.store.writer import Writer
@@ -199,6 +200,15 @@ class Store:
         """All streams, in the order they were made."""
         with self._readers.reading() as connection:
             return streams.every(connection)
+
+    def put_references(self, references: Mapping[str, Reference]) -> None:
+        """Keeps what streams' cameras are judged against, by their ids."""
+        self._write(partial(sentries.put, references=dict(references)))
+
+    def reference(self, stream: str) -> Reference | None:
+        """What a stream's camera was judged against last; None: nothing yet."""
+        with self._readers.reading() as connection:
+            return sentries.one(connection, stream)
 
     # events
 

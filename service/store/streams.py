@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from service.records import StreamOptions, StreamRecord
-from service.store import alerts
+from service.store import alerts, sentries
 
 
 def put(connection: sqlite3.Connection, record: StreamRecord) -> None:
@@ -39,6 +39,7 @@ def delete(connection: sqlite3.Connection, id: str, *, purge: bool) -> bool:
         Whether there was such a stream.
     """
     existed = connection.execute("DELETE FROM streams WHERE id = ?", (id,)).rowcount > 0
+    sentries.delete(connection, id)
     if purge:
         connection.execute("DELETE FROM events WHERE stream = ?", (id,))
         connection.execute("DELETE FROM event_files WHERE stream = ?", (id,))

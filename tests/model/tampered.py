@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,8 +19,7 @@ def covered(image: Image, at: int) -> Image:
 
 
 def covered_in_the_dark(image: Image, at: int) -> Image:
-    noise = np.random.default_rng(at).normal(12, 4, image.shape)
-    return np.clip(noise, 0, 255).astype(np.uint8)
+    return _bounded(np.random.default_rng(at).normal(12, 4, image.shape))
 
 
 def upside_down(image: Image, at: int) -> Image:
@@ -62,7 +62,7 @@ def under_a_lamp(gain: float, offset: float = 0.0) -> Change:
 
     def change(image: Image, at: int) -> Image:
         noise = np.random.default_rng(at).normal(0, 3, image.shape)
-        return np.clip(image * gain + offset + noise, 0, 255).astype(np.uint8)
+        return _bounded(image * gain + offset + noise)
 
     return change
 
@@ -71,12 +71,12 @@ def at_dusk(image: Image, seconds: float) -> Image:
     """So many seconds after sunset: the light halves every four minutes, to a twentieth, and noise rises."""
     light = max(0.05, 0.5 ** (seconds / 240))
     noise = np.random.default_rng(round(seconds)).normal(0, 2 + 2 * (1 - light), image.shape)
-    return np.clip(image * light + 4 + noise, 0, 255).astype(np.uint8)
+    return _bounded(image * light + 4 + noise)
 
 
 def exposure(image: Image, at: int) -> Image:
     """Auto-exposure that hunts."""
-    return np.clip(image * (1 + 0.7 * np.sin(at / 2)), 0, 255).astype(np.uint8)
+    return _bounded(image * (1 + 0.7 * np.sin(at / 2)))
 
 
 def headlight(image: Image, at: int) -> Image:
@@ -85,12 +85,12 @@ def headlight(image: Image, at: int) -> Image:
     rows, columns = np.mgrid[:height, :width]
     away = np.hypot(rows - height / 2, columns - width * (0.2 + 0.02 * at))
     glare = 400 * np.exp(-((away / (0.35 * width)) ** 2))
-    return np.clip(image + glare, 0, 255).astype(np.uint8)
+    return _bounded(image + glare)
 
 
 def noisy(image: Image, at: int) -> Image:
     noise = np.random.default_rng(at).integers(-35, 36, image.shape)
-    return np.clip(image.astype(np.int16) + noise, 0, 255).astype(np.uint8)
+    return _bounded(image.astype(np.int16) + noise)
 
 
 def compressed(image: Image, at: int) -> Image:
@@ -117,3 +117,7 @@ def bare_train(image: Image, at: int) -> Image:
     result = image.copy()
     result[round(0.15 * height) : round(0.8 * height)] = 180
     return result
+
+
+def _bounded(values: np.ndarray[tuple[int, ...], np.dtype[Any]]) -> Image:
+    return np.asarray(np.clip(values, 0, 255), dtype=np.uint8)

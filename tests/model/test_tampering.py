@@ -111,7 +111,18 @@ def test_another_scene_is_a_moved_camera(guard: Guard, street: list[Image]) -> N
         tampered.compressed,
         lambda image, at: tampered.moved_right(image, at, 0.02),
     ],
-    ids=["train", "bare train", "lamp off", "dimmed", "lamp on", "exposure", "headlight", "noise", "compression", "wind"],
+    ids=[
+        "train",
+        "bare train",
+        "lamp off",
+        "dimmed",
+        "lamp on",
+        "exposure",
+        "headlight",
+        "noise",
+        "compression",
+        "wind",
+    ],
 )
 def test_what_passes_by_and_other_light_are_no_tampering(guard: Guard, street: list[Image], change: Change) -> None:
     assert set(judged(guard, changed(street, change))) == {""}
@@ -232,8 +243,10 @@ FOOTAGE = [("avenue/10.mp4", 25), ("avenue/11.mp4", 25), ("clips/vtest.avi", 10)
 def test_on_real_footage_tampering_is_found_and_nothing_else(footage: Path, name: str, fps: int) -> None:
     images = looks(footage / name, fps)
     one = Guard()
-    one.follow_model(reference_of(np.mean(images[::3], axis=0).astype(np.uint8)), Geometry.of_cells(
-        (images[0].shape[0], images[0].shape[1]), height=images[0].shape[0], cell=1))
+    one.follow_model(
+        reference_of(np.mean(images[::3], axis=0).astype(np.uint8)),
+        Geometry.of_cells((images[0].shape[0], images[0].shape[1]), height=images[0].shape[0], cell=1),
+    )
     assert Counter(judged(one, images)) == {"": len(images)}
     for at, (change, reason) in enumerate(
         [(tampered.covered, "covered"), (tampered.upside_down, "flipped"), (tampered.moved_right, "moved")], start=1
