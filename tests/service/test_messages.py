@@ -68,6 +68,7 @@ def test_score() -> None:
         "state": "anomalous",
         "dropped": 3,
         "reason": "",
+        "reliable": True,
     }
 
 
