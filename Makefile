@@ -13,7 +13,7 @@ ARGS ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test quality bench bench-memory check format constraints clean
+.PHONY: help demo test quality bench bench-memory fuzz check format constraints clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
@@ -40,6 +40,10 @@ bench: $(READY) ## Measure scoring against bare decoding.
 
 bench-memory: $(READY) ## Score a video of an hour and watch the memory.
 	$(BIN)/python -m bench.memory $(ARGS)
+
+fuzz: $(READY) ## Bad data and requests of every shape against all that reads what strangers send (half an hour).
+	$(BIN)/python -m bench.fuzz
+	$(BIN)/python -m bench.interface
 
 check: $(READY) ## Lint, format and types.
 	$(BIN)/ruff check

@@ -24,6 +24,7 @@ from service.stream import Latest
 WIDTHS = (32, 3840)
 """Narrowest and widest picture that is made."""
 
+_NEAR = 0.2  # seconds between a scored frame and the picture that is shown for it; the ring has about ten a second
 _THREADS = 2
 _NICE = 5  # above the service's own: pictures for people must not hold up the scores
 _QUALITY = 80
@@ -119,7 +120,7 @@ class Pictures:
             latest = None if member.stream is None else member.stream.latest
             if latest is not None and (latest.score.seq, self._health(member, latest)) != seen:
                 with suppress(PictureError):
-                    jpeg, size = await self._encode(member.id, latest, width)
+                    jpeg, size = await self._encode(member, latest, width)
                     grey = await asyncio.wrap_future(self._threads.submit(_heat, latest)) if heat else None
                     return Shown(latest.score, self._health(member, latest), jpeg, size, grey)
             with suppress(TimeoutError):
@@ -134,15 +135,25 @@ class Pictures:
         patience = max(self._stalled_after, 0.0 if rate is None else 2 / rate)
         return Health.STALLED if self._clock() - latest.score.scored > patience else Health.LIVE
 
-    async def _encode(self, stream: str, latest: Latest, width: int) -> tuple[bytes, tuple[int, int]]:
+    async def _encode(self, member: Member, latest: Latest, width: int) -> tuple[bytes, tuple[int, int]]:
         """The picture; made only if nobody else has had it made."""
-        key = stream, width
+        key = member.id, width
         made_of, making = self._made.get(key, (None, None))
         if made_of is not latest or making is None or making.cancelled():
-            making = asyncio.ensure_future(asyncio.wrap_future(self._threads.submit(encode, latest.frame.data, width)))
+            making = asyncio.ensure_future(
+                asyncio.wrap_future(self._threads.submit(encode, picture_of(member, latest), width))
+            )
             self._made[key] = latest, making
             self.encoded += 1
         return await asyncio.shield(making)  # a viewer that goes away must not take it from the others
+
+
+def picture_of(member: Member, latest: Latest) -> bytes | Image:
+    """A frame as people want to see it: a source that is decoded for its luma has its picture in colour in the ring."""
+    data = latest.frame.data
+    if isinstance(data, bytes) or member.ring is None:
+        return data
+    return member.ring.near(latest.frame.captured, _NEAR) or data
 
 
 def encode(data: bytes | Image, width: int) -> tuple[bytes, tuple[int, int]]:

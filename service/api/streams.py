@@ -16,10 +16,11 @@ from pydantic import BaseModel
 from model.pictures import PictureError
 from service.api.deps import ADMIN, READ, RequestName, Running, place_of, problems
 from service.api.views import Id, ScorePage, StreamBody, StreamChange, StreamView, score_view, stream_view
-from service.picturing import WIDTHS, encode
+from service.picturing import WIDTHS, encode, picture_of
 from service.problems import Problem
 from service.repeats import digest
 from service.replay import Position
+from service.roster import Member
 from service.stream import Latest
 
 router = APIRouter(prefix="/v1/streams", tags=["streams"])
@@ -143,7 +144,8 @@ async def scores(
 )
 async def frame(id: str, running: Running) -> Response:
     """The newest frame that was scored."""
-    return _picture(await asyncio.to_thread(_jpeg, _latest(running, id)))
+    latest = _latest(running, id)
+    return _picture(await asyncio.to_thread(_jpeg, running.roster.get(id), latest))
 
 
 @router.get(
@@ -172,9 +174,9 @@ def _picture(data: bytes) -> Response:
     return Response(data, media_type="image/jpeg")
 
 
-def _jpeg(latest: Latest) -> bytes:
+def _jpeg(member: Member, latest: Latest) -> bytes:
     try:
-        return encode(latest.frame.data, WIDTHS[1])[0]
+        return encode(picture_of(member, latest), WIDTHS[1])[0]
     except PictureError:  # it was decoded before it was scored
         raise Problem(404, "the newest frame cannot be shown") from None
 

@@ -97,6 +97,12 @@ class Ring:
             skip = max(0, after - self._first)
             return self._first + len(self._stills), list(self._stills)[skip:]
 
+    def near(self, captured: float, within: float) -> bytes | None:
+        """The picture that was taken nearest to a moment, if it is within so many seconds of it."""
+        with self._lock:
+            found = min(reversed(self._stills), key=lambda still: abs(still.captured - captured), default=None)
+        return None if found is None or abs(found.captured - captured) > within else found.data
+
     def hold(self, number: int | None) -> None:
         """Keeps pictures from this number on although they are old; None: none."""
         with self._lock:

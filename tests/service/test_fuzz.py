@@ -1,4 +1,4 @@
-"""Bad data breaks nothing; `python -m bench.fuzz --cases 10000` is the long run."""
+"""Bad data breaks nothing; `make fuzz` is the long run."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ import pytest
 
 from bench.fuzz import fuzz
 from bench.fuzz_cases import KINDS, bear, mutate
+from bench.interface import fuzz_interface
 
 
 def test_five_hundred_cases_of_bad_data_break_nothing() -> None:
     report = fuzz(500)
     assert report.good, report
     assert report.rss < 60e6
+
+
+def test_requests_of_every_shape_are_answered_as_described() -> None:
+    report = fuzz_interface(2)
+    assert not report.faults, report.faults
+    assert len(report.requests) > 30
 
 
 def test_a_case_comes_back_by_its_number() -> None:

@@ -17,7 +17,8 @@ from websockets.sync.client import ClientConnection, connect
 from model.pictures import PictureError
 from model.states import State
 from service.client import Client
-from service.picturing import Pictures, StreamRemoved, encode, heat_png
+from service.picturing import Pictures, StreamRemoved, encode, heat_png, picture_of
+from service.recorder.ring import Ring
 from service.records import Health, IncomingFrame, Score, StreamOptions
 from service.roster import Member
 from service.stream import Latest
@@ -38,7 +39,8 @@ def member(newest: Latest | None, *, health: Health = Health.LIVE, **options: An
     """What looking at a stream needs of it."""
     stream = SimpleNamespace(latest=newest)
     record = SimpleNamespace(options=StreamOptions(**options))
-    return cast(Member, SimpleNamespace(id="gate", removed=False, health=health, stream=stream, record=record))
+    facts = SimpleNamespace(id="gate", removed=False, health=health, stream=stream, record=record, ring=None)
+    return cast(Member, facts)
 
 
 def renew(one: Member, newest: Latest) -> None:
@@ -76,6 +78,16 @@ def test_a_heat_map_is_grey_128_at_the_threshold() -> None:
     found = cv2.imdecode(np.frombuffer(heat_png(heat, 2.0), np.uint8), cv2.IMREAD_GRAYSCALE)
     assert found is not None
     assert found.tolist() == [[0, 128, 255]]
+
+
+def test_a_source_that_is_scored_by_its_luma_is_shown_in_colour() -> None:
+    one, newest = member(None), latest(1)
+    luma = Latest(IncomingFrame(1, 0.0, 100.0, PICTURE[..., 0]), newest.score, None)
+    one.ring = Ring(5.0)
+    assert picture_of(one, luma) is luma.frame.data
+    one.ring.add(100.1, jpeg(PICTURE))
+    assert picture_of(one, luma) == jpeg(PICTURE)
+    assert picture_of(one, newest) is newest.frame.data
 
 
 def run(coroutine: Any) -> Any:

@@ -72,6 +72,14 @@ def test_a_clock_that_jumps_back_leaves_nothing_of_the_future() -> None:
     assert times(one) == [5.0, 5.1]
 
 
+@pytest.mark.parametrize(("at", "found"), [(0.0, b"0"), (0.14, b"1"), (0.16, b"2"), (0.7, None), (-1.0, None)])
+def test_the_picture_of_a_moment_is_the_nearest_one(at: float, found: bytes | None) -> None:
+    one = ring()
+    for number in range(5):
+        one.add(T0 + number / 10, b"%d" % number)
+    assert one.near(T0 + at, 0.2) == found
+
+
 def test_pictures_are_taken_by_number() -> None:
     one = ring(seconds=100)
     for number in range(5):
