@@ -1,9 +1,12 @@
-"""The LSTM autoencoder: a window of features through a narrow latent and back."""
+"""The LSTM autoencoder: a window of features through a narrow latent and back; and a few of them together."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+
+from model.onnx_autoencoder import compile_autoencoder
+from model.onnx_graph import Session, state_of
 
 
 class LSTMAutoencoder(nn.Module):
@@ -19,17 +22,44 @@ class LSTMAutoencoder(nn.Module):
         self.to_latent = nn.Linear(hidden, latent)
         self.decoder = nn.LSTM(latent, hidden, batch_first=True)
         self.to_features = nn.Linear(hidden, features)
+        self._compiled: tuple[object, Session] | None = None
 
     def forward(self, windows: Tensor) -> Tensor:
         """float32 M×T×K -> its reconstruction, float32 M×T×K."""
+        if torch.is_inference_mode_enabled() and windows.device.type == "cpu":
+            return self._onnx(windows.shape[1])(windows.transpose(0, 1).contiguous()).transpose(0, 1)
         _, (hidden, _) = self.encoder(windows)
         latent = self.to_latent(hidden[-1])
         steps, _ = self.decoder(latent.unsqueeze(1).expand(-1, windows.shape[1], -1))
         rebuilt: Tensor = self.to_features(steps)
         return rebuilt
 
+    def _onnx(self, steps: int) -> Session:
+        """All of it compiled for the CPU, anew where the weights have changed."""
+        state = (steps, state_of(self))
+        compiled = self._compiled
+        if compiled is None or compiled[0] != state:  # two threads may both compile: either result is good
+            compiled = self._compiled = (state, compile_autoencoder(self, steps))
+        return compiled[1]
+
+
+class Ensemble(nn.Module):
+    """Autoencoders that learn the same from different beginnings; a window's error is the mean of theirs.
+
+    Where one fit happens to reconstruct what it never saw, another does not: the mean detects better than either, and
+    depends less on the seed (`docs/quality-notes.md`).
+    """
+
+    def __init__(self, members: int, features: int, hidden: int, latent: int) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(LSTMAutoencoder(features, hidden, latent) for _ in range(members))
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """float32 M×T×K -> each member's reconstruction, float32 members×M×T×K."""
+        return torch.stack([member(windows) for member in self.members])
+
     def error(self, windows: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Mean squared error of each window.
+        """Mean squared error of each window, over the members.
 
         Args:
             windows: float32 M×T×K.
@@ -42,5 +72,5 @@ class LSTMAutoencoder(nn.Module):
         if not len(windows):
             return torch.zeros(0, device=windows.device)
         squares = (self(windows) - windows).square()
-        error: Tensor = (squares if weight is None else squares[:, -len(weight) :] * weight).mean((1, 2))
+        error: Tensor = (squares if weight is None else squares[:, :, -len(weight) :] * weight).mean((0, 2, 3))
         return error

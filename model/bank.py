@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -122,7 +122,25 @@ class Bank:
         self._free.append(slot)
 
     @torch.inference_mode()
-    def push(self, slots: Sequence[int], images: Tensor, restarts: Sequence[bool] | None = None) -> Windows:
+    def encode(self, images: Tensor) -> Callable[[], Tensor]:
+        """Begins to encode frames that will be pushed; calling what it returns waits for their features.
+
+        So threads encode the next frames while the windows of these are scored.
+        """
+        if self._workers is not None:
+            return self._workers.begin(self._encoder, images)
+        features = self._encoder(images.to(self.device, non_blocking=True))
+        return lambda: features
+
+    @torch.inference_mode()
+    def push(
+        self,
+        slots: Sequence[int],
+        images: Tensor,
+        restarts: Sequence[bool] | None = None,
+        *,
+        features: Tensor | None = None,
+    ) -> Windows:
         """Adds a frame to each named slot, in order; a slot may be named several times.
 
         A push that fails (out of memory, say) leaves the bank as it was.
@@ -131,6 +149,7 @@ class Bank:
             slots: N slots.
             images: uint8 N×H×W luma or N×H×W×3 BGR at the input size, on any device.
             restarts: for each frame, whether its slot is cleared first.
+            features: float32 N×cells×C, what `encode` gave for the images; None: they are encoded now.
 
         Raises:
             KeyError: a slot is not open.
@@ -139,8 +158,7 @@ class Bank:
             if slot not in self._open:
                 raise KeyError(f"slot {slot} is not open")
         images = images.to(self.device, non_blocking=True)
-        features = self._encoder(images) if self._workers is None else self._workers.map(self._encoder, images)
-        features = features.contiguous()
+        features = (self.encode(images)() if features is None else features).contiguous()
         luma = smoothed_luma(images) if self._mask else None
         plan = _Plan(slots, restarts or [False] * len(slots), self._counts, self._window)
         ready = torch.tensor([source is not None for source in plan.sources], dtype=torch.bool, device=self.device)

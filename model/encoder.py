@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model.cells import WHOLE, Cells
-from model.onnx_stem import OnnxStem
+from model.onnx_graph import Session, state_of
+from model.onnx_stem import compile_stem
 
 EncoderName = Literal["stem", "pixels"]
 
@@ -111,7 +112,7 @@ class StemEncoder(Encoder):
             InvertedResidual(40, 40, expand=6, size=5, stride=1),
         )
         self.requires_grad_(False)
-        self._compiled: tuple[object, OnnxStem] | None = None
+        self._compiled: tuple[object, Session] | None = None
 
     @property
     def inverted(self) -> list[InvertedResidual]:
@@ -132,10 +133,10 @@ class StemEncoder(Encoder):
             x = F.avg_pool2d(x, self.pool)
         return self.cells.mean(x.float()).transpose(1, 2)
 
-    def _onnx(self) -> OnnxStem:
+    def _onnx(self) -> Session:
         """The convolutions compiled for the CPU, anew where the weights have changed."""
-        weights = tuple((parameter.data_ptr(), parameter._version) for parameter in self.parameters())
+        state = state_of(self)
         compiled = self._compiled
-        if compiled is None or compiled[0] != weights:  # two threads may both compile: either result is good
-            compiled = self._compiled = (weights, OnnxStem(self))
+        if compiled is None or compiled[0] != state:  # two threads may both compile: either result is good
+            compiled = self._compiled = (state, compile_stem(self))
         return compiled[1]

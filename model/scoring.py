@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias, TypeVar
 
@@ -28,6 +29,9 @@ T = TypeVar("T")
 
 BATCH = 8
 """Frames that go to the device together; results do not depend on it."""
+
+IN_FLIGHT = 2
+"""Batches whose scoring has begun while an earlier one is finished: so no thread of the encoder has to wait."""
 
 MOST_HELD = 256 * 2**20
 """Bytes of pictures held back until a clip's first window is full: a source far faster than the model fills it late."""
@@ -56,6 +60,12 @@ class _Item:
     explained: str  # why the source cannot be scored at all
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    items: list[_Item]
+    scores: Callable[[], Scores] | None  # of those that are prepared; None: there are none
+
+
 _Result: TypeAlias = "tuple[_Item, float | None, Heat | None]"  # raw score and heat map where a window is full
 
 
@@ -68,8 +78,11 @@ class FrameScorer(Protocol):
     def close(self, slot: int) -> None:
         """Gives a slot back."""
 
-    def score(self, slot: int, images: Tensor, restarts: Sequence[bool]) -> Scores:
-        """Scores the next frames of the clip; see `Bank.push` and `Detector.score`."""
+    def begin(self, slot: int, images: Tensor, restarts: Sequence[bool]) -> Callable[[], Scores]:
+        """Begins to score the next frames of the clip; calling what it returns, in order, waits for the scores.
+
+        See `Bank.push` and `Detector.score`.
+        """
 
 
 class _OwnBank:
@@ -81,8 +94,10 @@ class _OwnBank:
         self.open = self._bank.open
         self.close = self._bank.close
 
-    def score(self, slot: int, images: Tensor, restarts: Sequence[bool]) -> Scores:
-        return self._detector.score(self._bank.push([slot] * len(images), images, restarts))
+    def begin(self, slot: int, images: Tensor, restarts: Sequence[bool]) -> Callable[[], Scores]:
+        features = self._bank.encode(images)
+        slots = [slot] * len(images)
+        return lambda: self._detector.score(self._bank.push(slots, images, restarts, features=features()))
 
 
 class ClipScorer:
@@ -142,24 +157,35 @@ class ClipScorer:
             yield _Item(frame, decision, prepared, sampler.explain())
 
     def _results(self, slot: int, items: Iterator[_Item]) -> Generator[_Result]:
-        """Adds raw score and heat map to the items that complete a window; reading and scoring overlap."""
-        batch: list[_Item] = []
-        with closing(_ahead(items, 4 * BATCH)) as ahead:
-            for item in ahead:
-                batch.append(item)
-                if sum(i.prepared is not None for i in batch) == BATCH or len(batch) == 4 * BATCH:
-                    yield from self._score_batch(slot, batch)
-                    batch = []
-        yield from self._score_batch(slot, batch)
+        """Adds raw score and heat map to the items that complete a window; reading, encoding and scoring overlap."""
+        begun: deque[_Begun] = deque()
+        try:
+            with closing(_ahead(items, 4 * BATCH)) as ahead:
+                for batch in _batches(ahead):
+                    begun.append(self._begin(slot, batch))
+                    if len(begun) > IN_FLIGHT:
+                        yield from self._finish(begun.popleft())
+            while begun:
+                yield from self._finish(begun.popleft())
+        finally:
+            for left in begun:  # a slot is given back when nothing is under way in it
+                if left.scores is not None:
+                    with suppress(Exception):
+                        left.scores()
 
-    def _score_batch(self, slot: int, batch: list[_Item]) -> Iterator[_Result]:
+    def _begin(self, slot: int, batch: list[_Item]) -> _Begun:
         taken = [(item.prepared, item.decision.restart) for item in batch if item.prepared is not None]
+        if not taken:
+            return _Begun(batch, None)
+        images = torch.from_numpy(np.stack([prepared.image for prepared, _ in taken]))
+        return _Begun(batch, self._frames.begin(slot, images, [restart for _, restart in taken]))
+
+    def _finish(self, begun: _Begun) -> Iterator[_Result]:
         scores: Iterator[tuple[float, Heat]] = iter(())
-        if taken:
-            images = torch.from_numpy(np.stack([prepared.image for prepared, _ in taken]))
-            result = self._frames.score(slot, images, [restart for _, restart in taken])
+        if begun.scores is not None:
+            result = begun.scores()
             scores = zip(result.raw.tolist(), result.heat.cpu().numpy(), strict=True)
-        for item in batch:
+        for item in begun.items:
             if item.prepared is None:
                 self.repeated += 1
                 yield item, None, None
@@ -180,7 +206,9 @@ class ClipScorer:
                 last = self._pad(pending, chain.theta)
                 yield from _warming(clip, pending, last)
                 pending = []
-            scored = chain.push(frame.pts, raw, restart=decision.restart) if decision.take else None
+            scored = None
+            if item.prepared is not None:
+                scored = chain.push(frame.pts, raw, restart=decision.restart, denoised=item.prepared.denoised)
             if scored is not None:
                 yield from _warming(clip, pending, scored)
                 pending, last = [], scored
@@ -205,12 +233,24 @@ class ClipScorer:
         images = [images[0]] * (self._detector.config.window - len(images)) + images
         slot = self._frames.open()
         try:
-            scores = self._frames.score(slot, torch.from_numpy(np.stack(images)), [False] * len(images))
+            scores = self._frames.begin(slot, torch.from_numpy(np.stack(images)), [False] * len(images))()
         finally:
             self._frames.close(slot)
         raw = float(scores.raw[-1])
         score = score_of(raw, theta)
         return Scored(raw, score, score, State.WARMING)
+
+
+def _batches(items: Iterator[_Item]) -> Iterator[list[_Item]]:
+    """Items in their order, so many at a time that `BATCH` frames are scored together."""
+    batch: list[_Item] = []
+    for item in items:
+        batch.append(item)
+        if sum(one.prepared is not None for one in batch) == BATCH or len(batch) == 4 * BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _warming(clip: str, pending: list[_Item], scored: Scored) -> Iterator[ScoredFrame]:

@@ -61,12 +61,17 @@ class Workers:
             batch: N items, frames or windows.
             size: items in a part; fixed, so that the result does not depend on the threads.
         """
+        return self.begin(function, batch, size)()
+
+    def begin(self, function: Callable[[Tensor], Tensor], batch: Tensor, size: int = 1) -> Callable[[], Tensor]:
+        """Like `map`, without waiting for it: calling what it returns waits. What was begun first is done first."""
 
         def one(part: Tensor) -> Tensor:
             with torch.inference_mode():  # a thread has its own
                 return function(part)
 
-        return torch.cat(list(self._pool.map(one, torch.split(batch, size))))
+        parts = [self._pool.submit(one, part) for part in torch.split(batch, size)]
+        return lambda: torch.cat([part.result() for part in parts])
 
     def close(self) -> None:
         """Ends the threads."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 
 import torch
@@ -41,11 +41,11 @@ class EngineFrames:
         """Gives a slot back."""
         self._scorer.leave(self._seats.pop(slot))
 
-    def score(self, slot: int, images: Tensor, restarts: Sequence[bool]) -> Scores:
-        """Scores the next frames of the clip, and waits for it.
+    def begin(self, slot: int, images: Tensor, restarts: Sequence[bool]) -> Callable[[], Scores]:
+        """Hands the next frames of the clip to the engine; calling what it returns waits for their scores.
 
         Raises:
-            ScorerError: the engine failed on one of them, or has stopped.
+            ScorerError: from that call: the engine failed on one of them, or has stopped.
         """
         seat = self._seats[slot]
         call = ClipCall(len(images))
@@ -54,6 +54,9 @@ class EngineFrames:
             seat,
             [ClipTicket(seat.slot, image, restart, call) for image, restart in zip(pictures, restarts, strict=True)],
         )
+        return lambda: self._scores(call)
+
+    def _scores(self, call: ClipCall) -> Scores:
         results = call.answer.result()
         cells = self._model.detector.encoder.cells
         raw = torch.full((len(results),), torch.nan)

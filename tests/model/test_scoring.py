@@ -14,7 +14,7 @@ import torch
 from model import scoring
 from model.encoder import EncoderName
 from model.frames import Repair
-from model.scoring import BATCH, ClipScorer
+from model.scoring import BATCH, IN_FLIGHT, ClipScorer
 from model.states import State
 from tests.model.detectors import ENCODERS, INTERVAL, MemoryClip, clip, detector, pictures
 from tests.model.scored import close, rows, same, score, stamped
@@ -170,7 +170,7 @@ def test_first_window_that_fills_very_late_holds_only_so_much_back(monkeypatch: 
     source = replace(clip(200, step=INTERVAL / 1000), on_read=read.append)
     frames = ClipScorer(detector()).score(source)
     first = next(frames)
-    assert first.row.state is State.WARMING and len(read) < 12 + 3 * 4 * BATCH
+    assert first.row.state is State.WARMING and len(read) < 12 + (3 + IN_FLIGHT) * 4 * BATCH
     rest = list(frames)
     assert len(rest) == 199 and all(frame.row.score == first.row.score for frame in rest)
 
