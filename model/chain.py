@@ -8,6 +8,10 @@ from model.detector import DetectorConfig, score_of
 from model.smoothing import RollingMean
 from model.states import State, StateMachine
 
+DENOISED_WEIGHT = 0.3
+"""Of a frame that noise repair blurred, in `smoothed`: the blur takes away much of what tells an anomaly, so a clean
+frame beside it says more (`docs/quality-notes.md`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:
@@ -52,13 +56,14 @@ class Chain:
         self._mean.seconds = smoothing
         self._machine.minimum = minimum
 
-    def push(self, pts: float, raw: float | None, *, restart: bool = False) -> Scored | None:
+    def push(self, pts: float, raw: float | None, *, restart: bool = False, denoised: bool = False) -> Scored | None:
         """The next taken frame's result.
 
         Args:
             pts: the frame's time stamp, seconds.
             raw: of the window that ends at the frame; None while no window is full.
             restart: whether the frame begins a new window (`Decision.restart`): what was smoothed is forgotten.
+            denoised: whether noise repair blurred the frame.
 
         Returns:
             None while warming, that is without `raw`.
@@ -69,5 +74,5 @@ class Chain:
         if raw is None:
             return None
         score = score_of(raw, self.theta)
-        smoothed = self._mean.push(pts, score)
+        smoothed = self._mean.push(pts, score, weight=DENOISED_WEIGHT if denoised else 1.0)
         return Scored(raw, score, smoothed, self._machine.push(pts, smoothed))

@@ -38,11 +38,13 @@ class Prepared:
         image: uint8, H×W luma, or H×W×3 BGR for a colour model, at the model's input size.
         noise: standard deviation of the picture's noise before repair, of 255.
         flipped: whether flip repair turned the picture.
+        denoised: whether noise repair blurred it.
     """
 
     image: Image
     noise: float
     flipped: bool = False
+    denoised: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,7 @@ def prepare(
         image = image[::-1]
     image = geometry.apply(image)
     noise = noise_sigma(luma(image))
-    if repair.noise and noise > NOISE_LIMIT:
+    noisy = repair.noise and noise > NOISE_LIMIT
+    if noisy:
         image = denoise(image)
-    return Prepared(np.ascontiguousarray(image), noise, flipped)
+    return Prepared(np.ascontiguousarray(image), noise, flipped, noisy)

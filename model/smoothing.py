@@ -29,7 +29,7 @@ _REACH = 4.0
 
 
 class RollingMean:
-    """Mean of the last seconds of one stream, online and causal.
+    """Weighted mean of the last seconds of one stream, online and causal.
 
     Every mean is summed afresh without rounding error, so months of values leave no drift.
     """
@@ -46,30 +46,34 @@ class RollingMean:
         if not (math.isfinite(seconds) and seconds >= 0):
             raise ValueError(f"rolling mean over {seconds!r} s: expected seconds, 0 or more")
         self.seconds = seconds
-        self._window: deque[tuple[float, float]] = deque(maxlen=_MAX_VALUES)
+        self._window: deque[tuple[float, float, float]] = deque(maxlen=_MAX_VALUES)
 
-    def push(self, pts: float, value: float) -> float:
+    def push(self, pts: float, value: float, *, weight: float = 1.0) -> float:
         """Adds a value and gives the mean of those whose time stamps lie in (pts - seconds, pts].
 
         Args:
             pts: seconds. After a jump back the values of the future are gone.
             value: the score at that time.
+            weight: how much it counts, above 0.
 
         Raises:
-            ValueError: if either is not finite; the mean is as before.
+            ValueError: if one of them is not finite, or the weight not above 0; the mean is as before.
         """
         if not (math.isfinite(pts) and math.isfinite(value)):
             raise ValueError(f"value {value!r} at {pts!r} s: expected finite numbers")
+        if not (math.isfinite(weight) and weight > 0):
+            raise ValueError(f"weight {weight!r}: expected a number above 0")
         window = self._window
         while window and window[-1][0] > pts:
             window.pop()
         oldest = self.seconds - _slack(self.seconds, pts)
         while window and pts - window[0][0] >= oldest:
             window.popleft()
-        window.append((pts, value))
-        values = [known for _, known in window]
+        window.append((pts, value, weight))
+        values = [known for _, known, _ in window]
+        mean = math.fsum(known * share for _, known, share in window) / math.fsum(share for *_, share in window)
         # The division rounds: without the bounds a constant 0.45 could come out just below the level 0.45.
-        return min(max(math.fsum(values) / len(values), min(values)), max(values))
+        return min(max(mean, min(values)), max(values))
 
     def reset(self) -> None:
         """Forgets all values: the stream begins anew."""
@@ -155,7 +159,8 @@ def gaussian(values: Series, times: Series, sigma_seconds: float) -> Series:
 
     def weight(distance: Series) -> Series:
         scaled = distance / sigma_seconds
-        return np.where(scaled <= _REACH, np.exp(-0.5 * np.minimum(scaled, _REACH) ** 2), 0.0)
+        # Time stamps round: a distance of just the reach is within it, from either side.
+        return np.where(scaled <= _REACH * (1 + _TOLERANCE), np.exp(-0.5 * np.minimum(scaled, _REACH) ** 2), 0.0)
 
     return _weighted_mean(values, times, weight, ahead=True)
 

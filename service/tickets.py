@@ -52,6 +52,7 @@ class StreamTicket:
         self._before: Intake | None = None
         self._size = (0, 0)
         self._image: Image | None = None
+        self._denoised = False
         try:
             if not math.isfinite(frame.pts):
                 raise PictureError(f"its time stamp is {frame.pts}")
@@ -100,7 +101,7 @@ class StreamTicket:
         return decode(self.frame, self._size, self.run.plan.model.detector, self.run.plan.repair)
 
     def accept(self, prepared: Prepared) -> None:
-        self._image = prepared.image
+        self._image, self._denoised = prepared.image, prepared.denoised
 
     def refuse(self, cause: Dropped, detail: str) -> None:
         """It cannot be scored after all: the intake goes back to where it was, as if the frame had never come."""
@@ -147,7 +148,7 @@ class StreamTicket:
 
     def _announced(self, decision: Decision, result: Result, now: float) -> Outcome:
         run, stream, frame = self.run, self.stream, self.frame
-        scored = run.chain.push(frame.pts, result.raw, restart=result.restarted)
+        scored = run.chain.push(frame.pts, result.raw, restart=result.restarted, denoised=self._denoised)
         cause = None
         score, smoothed, state, reason = run.last, None, State.WARMING, decision.reason.value or FILLING
         if scored is not None:

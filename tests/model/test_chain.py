@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.chain import Chain, Scored
+from model.chain import DENOISED_WEIGHT, Chain, Scored
 from model.states import State
 from tests.model.detectors import INTERVAL, config
 
@@ -81,3 +81,17 @@ def test_nothing_before_a_restart_counts_after_it(before: list[float | None], af
     alone = [result and (result.smoothed, result.state) for result in run(after, restarts=(0,))]
     both = run(before + after, restarts=(len(before),))[len(before) :]
     assert [result and (pytest.approx(result.smoothed), result.state) for result in both] == alone
+
+
+def test_frame_that_was_blurred_against_noise_counts_less() -> None:
+    chain = Chain(CONFIG, THETA)
+    chain.push(0.0, THETA)
+    blurred = chain.push(0.1, 0.0, denoised=True)
+    assert blurred is not None and blurred.smoothed == pytest.approx(0.5 / (1 + DENOISED_WEIGHT))
+
+
+def test_where_every_frame_is_noisy_all_count_alike() -> None:
+    noisy, clean = Chain(CONFIG, THETA), Chain(CONFIG, THETA)
+    for n, raw in enumerate([0.0, 1.0, 0.2, 3.0]):
+        one, other = noisy.push(n * INTERVAL, raw, denoised=True), clean.push(n * INTERVAL, raw)
+        assert one is not None and other is not None and one.smoothed == pytest.approx(other.smoothed)

@@ -241,3 +241,21 @@ def test_normalize_names_the_accepted_forms() -> None:
     assert normalize([], "global") == []
     with pytest.raises(ValueError, match="none, video, global"):
         normalize([], cast(Normalization, "clip"))
+
+
+def test_gaussian_of_a_reach_that_rounds_is_the_same_from_either_side() -> None:
+    values, times = np.array([0.0] * 8 + [1.0]), uniform(9)
+    np.testing.assert_allclose(gaussian(values, times, 0.15), gaussian(values[::-1], times, 0.15)[::-1], atol=1e-9)
+
+
+def test_rolling_mean_weighs_its_values() -> None:
+    mean = RollingMean(1.0)
+    assert mean.push(0.0, 1.0) == 1.0
+    assert mean.push(0.1, 0.0, weight=0.25) == pytest.approx(0.8)
+    assert mean.push(0.2, 0.5, weight=0.25) == pytest.approx(1.125 / 1.5)
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, math.nan, math.inf])
+def test_rolling_mean_refuses_a_weight_that_weighs_nothing(weight: float) -> None:
+    with pytest.raises(ValueError, match="weight"):
+        RollingMean(1.0).push(0.0, 1.0, weight=weight)
