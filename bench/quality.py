@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     out: Path | None = options.out or (None if options.quick else ROOT / "docs/quality.md")
     notes = ROOT / "docs" / NOTES
-    page = markdown(run, notes.read_text(encoding="utf-8") if notes.exists() else "")
+    page = markdown(run, notes.read_text(encoding="utf-8") if run.ped2 and notes.exists() else "")
     print(page)
     if out is not None:
         with open_atomic(out) as file:

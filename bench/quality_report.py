@@ -111,8 +111,8 @@ def markdown(run: QualityRun, notes: str) -> str:
     """
     parts = [
         "# Quality",
-        f"Measured by `{run.command}` on {run.date}. {run.host}. This page is written by that command; only its last "
-        f"part, [{NOTES}]({NOTES}), is written by hand.",
+        f"Measured by `{run.command}` on {run.date}. {run.host}. This page is written by that command"
+        + (f"; only its last part, [{NOTES}]({NOTES}), is written by hand." if notes else "."),
     ]
     if run.quick:
         parts.append("**A quick run**, with little footage and few steps: the figures only show that it runs.")

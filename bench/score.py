@@ -86,7 +86,7 @@ def _measure(
     frames = endtoend.frames_of(footage)  # from the page cache from here on
     decoding: list[float] = []
     scoring: dict[str, list[float]] = {name: [] for name in names}
-    with reporter.progress("measuring", (rounds + 1) * (1 + len(names)), "pass") as tick:
+    with reporter.progress("measuring", (rounds + 1) * (1 + len(names)), "turn") as tick:
         for turn in range(rounds + 1):  # the first one warms up and is thrown away
             seconds = endtoend.decode(footage)
             tick(1)

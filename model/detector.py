@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from model.autoencoder import LSTMAutoencoder
+from model.autoencoder import Ensemble
 from model.bank import Bank, Windows
 from model.encoder import Encoder, EncoderName, PixelEncoder, StemEncoder
 from model.frames import REFERENCE_SIZE, Geometry, Prepared, Repair, prepare
@@ -36,6 +36,7 @@ class DetectorConfig:
         components: principal components kept of a cell's features (stem).
         hidden: width of the LSTMs.
         latent: width of the latent.
+        members: how many autoencoders there are; a window's error is the mean of theirs.
         top: a frame's raw score is the mean of so many largest cell errors.
         motion: rms difference above which a cell moves, of full scale (stem).
         most_cells: at most so many moving cells of a frame count.
@@ -49,10 +50,11 @@ class DetectorConfig:
     colour: bool = False
     cell: int = 16
     window: int = 8
-    recent: int = 1
+    recent: int = 2
     components: int = 32
     hidden: int = 64
     latent: int = 12
+    members: int = 2
     top: int = 10
     motion: float = 0.03
     most_cells: int = 128
@@ -69,6 +71,7 @@ class DetectorConfig:
             ("components", 1, 4096),
             ("hidden", 1, 4096),
             ("latent", 1, 4096),
+            ("members", 1, 64),
             ("top", 1, 1024),
             ("motion", 0.0, 1.0),
             ("most_cells", 1, 1 << 16),
@@ -143,7 +146,7 @@ class Detector(nn.Module):
             self.encoder = PixelEncoder(height, width, colour=config.colour)
             features = self.encoder.channels
             self.whitening = None
-        self.autoencoder = LSTMAutoencoder(features, config.hidden, config.latent)
+        self.autoencoder = Ensemble(config.members, features, config.hidden, config.latent)
         self.register_buffer("error_weight", torch.ones(config.recent, features))
         self.register_buffer("theta", torch.ones(()))
         self.register_buffer("reference", torch.zeros(REFERENCE_SIZE, dtype=torch.uint8))

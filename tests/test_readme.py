@@ -128,7 +128,8 @@ def test_settings_named_in_the_text_are_the_defaults() -> None:
     assert f"The last {defaults.window} frames of a cell" in text
     assert f"over the last {defaults.smoothing:g} s" in text
     assert f"cells of {defaults.cell}×{defaults.cell} pixels" in text
-    assert defaults.recent == 1  # "the error is that of the window's last frame"
+    assert defaults.recent == 2 and "that of the window's last two frames" in text
+    assert defaults.members == 2 and "the mean over two autoencoders" in text
 
 
 def test_links_lead_to_files() -> None:

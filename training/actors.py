@@ -20,6 +20,9 @@ Point = tuple[float, float, float]
 """Forward, left, up: metres."""
 
 _THIGH, _SHIN, _UPPER_ARM, _FOREARM, _TRUNK = 0.43, 0.42, 0.29, 0.27, 0.5
+BALL_RADIUS = 0.3
+"""Metres."""
+
 _SUPER = 4  # a sprite is drawn this many times finer, then averaged down: soft edges, and motion finer than a pixel
 _SHIFT = 4  # binary digits of OpenCV's fixed-point coordinates
 
@@ -201,11 +204,11 @@ def ride(look: Look, phase: float, paint: Colour) -> Figure:
 
 
 def ball(spin: float) -> Figure:
-    """A ball of 22 cm radius around the origin, turned by `spin` radians."""
+    """A large light ball around the origin, turned by `spin` radians."""
     figure = Figure()
-    figure.add([(0.0, 0.0, 0.0), (0.0, 0.0, 0.0)], 0.44, (40.0, 70.0, 215.0))
-    sin, cos = 0.1 * math.sin(spin), 0.1 * math.cos(spin)
-    figure.add([(cos, 0.0, sin), (-cos, 0.0, -sin)], 0.13, (235.0, 235.0, 235.0))
+    figure.add([(0.0, 0.0, 0.0), (0.0, 0.0, 0.0)], 2 * BALL_RADIUS, (40.0, 70.0, 215.0))
+    sin, cos = BALL_RADIUS / 2 * math.sin(spin), BALL_RADIUS / 2 * math.cos(spin)
+    figure.add([(cos, 0.0, sin), (-cos, 0.0, -sin)], 0.6 * BALL_RADIUS, (235.0, 235.0, 235.0))
     return figure
 
 

@@ -46,10 +46,10 @@ class DemoPlan:
 
     street: Street = field(default_factory=Street)
     train_clips: int = 8
-    train_seconds: float = 15.0
-    test_seconds: float = 18.0
+    train_seconds: float = 12.0
+    test_seconds: float = 14.0
     settings: TrainSettings = field(
-        default_factory=lambda: TrainSettings(alarms_per_hour=60.0, steps=600, augment=False)
+        default_factory=lambda: TrainSettings(alarms_per_hour=60.0, steps=450, augment=False)
     )
 
     def frames(self) -> Drawn:

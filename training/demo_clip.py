@@ -19,8 +19,8 @@ from training.scene import Anomaly, Street
 
 SECONDS = 75.0
 SEED = 11
-HAPPENS = ((9.0, Anomaly.CYCLIST), (28.0, Anomaly.THROWN_OBJECT), (44.0, Anomaly.RUNNER), (58.0, Anomaly.CYCLIST))
-"""What happens in it, and at which second. The model sees no alarm in the thrown object: it is honest about that."""
+HAPPENS = ((9.0, Anomaly.CYCLIST), (24.0, Anomaly.FALL), (42.0, Anomaly.WRONG_WAY), (58.0, Anomaly.CYCLIST))
+"""What happens in it, and at which second."""
 
 _QUALITY = "25"  # x264's constant rate factor: about 0.8 MB, and the noise is still there
 

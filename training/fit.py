@@ -1,4 +1,4 @@
-"""Fitting the autoencoder to windows of normal footage."""
+"""Fitting the autoencoders to windows of normal footage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from model.atomic import atomic_path
-from model.autoencoder import LSTMAutoencoder
+from model.autoencoder import Ensemble
 from model.memory import is_out_of_memory
 from training.plots import LossPoint
 
@@ -68,11 +68,11 @@ class Fit:
 
 
 SMALLEST_BATCH = 8
-_LOOK = 4096  # held-out windows looked at
+_LOOK = 4096  # held-out windows looked at, from all over: neighbours are of the same clip
 
 
 def fit(
-    autoencoder: LSTMAutoencoder,
+    autoencoder: Ensemble,
     windows: Tensor,
     held_out: Tensor,
     settings: FitSettings,
@@ -88,7 +88,7 @@ def fit(
     stops and keeps the best. Out of memory halves the batch, said once.
 
     Args:
-        autoencoder: float32, fitted in place, on its device.
+        autoencoder: float32, fitted in place, on its device; its members all see the same windows and noise.
         windows: float32 M×T×K, whitened.
         held_out: the same, of other clips.
         settings: how.
@@ -109,7 +109,7 @@ def fit(
         total_steps=settings.steps,
         pct_start=min(0.75, max(0.1, 2.5 / settings.steps)),  # of ten steps, one to warm up would divide by zero
     )
-    windows, look = windows.to(device), held_out[: _spread(held_out)].to(device)
+    windows, look = windows.to(device), held_out[:: math.ceil(len(held_out) / _LOOK) or 1].to(device)
     state = _State(autoencoder, optimizer, generator, settings, windows)
     if resume is not None and resume.exists():
         state.load(resume)
@@ -126,7 +126,7 @@ def fit(
                 clean = windows[pick]
                 loss = (autoencoder(clean + settings.noise * noise.to(device)) - clean).square().mean()
                 optimizer.zero_grad()
-                loss.backward()
+                (len(autoencoder.members) * loss).backward()  # each member learns as it would alone
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error) or batch <= SMALLEST_BATCH:
                     raise
@@ -137,7 +137,8 @@ def fit(
                 if device.type == "cuda":
                     torch.cuda.empty_cache()
                 continue
-            torch.nn.utils.clip_grad_norm_(autoencoder.parameters(), settings.clip)
+            for member in autoencoder.members:
+                torch.nn.utils.clip_grad_norm_(member.parameters(), settings.clip)
             optimizer.step()
             schedule.step()
             state.step += 1
@@ -160,12 +161,8 @@ def fit(
     return Fit(state.history, state.best, interrupted, batch)
 
 
-def _spread(windows: Tensor) -> int:
-    return min(len(windows), _LOOK)
-
-
 @torch.no_grad()
-def _loss(autoencoder: LSTMAutoencoder, windows: Tensor) -> float:
+def _loss(autoencoder: Ensemble, windows: Tensor) -> float:
     autoencoder.eval()
     loss = float(autoencoder.error(windows).mean()) if len(windows) else 0.0
     autoencoder.train()
@@ -177,7 +174,7 @@ class _State:
 
     def __init__(
         self,
-        autoencoder: LSTMAutoencoder,
+        autoencoder: Ensemble,
         optimizer: torch.optim.Optimizer,
         generator: torch.Generator,
         settings: FitSettings,
@@ -252,7 +249,7 @@ class _State:
         self._generator.set_state(tensors["generator"])
 
 
-def _copy(autoencoder: LSTMAutoencoder) -> dict[str, Tensor]:
+def _copy(autoencoder: Ensemble) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in autoencoder.state_dict().items()}
 
 

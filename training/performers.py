@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from training.actors import Figure, Look, Pose, ball, person, ride, run, stride, topple, walk
+from training.actors import BALL_RADIUS, Figure, Look, Pose, ball, person, ride, run, stride, topple, walk
 from training.perspective import PATH, PAVEMENT, Camera, Colour
 
 _MARGIN = 1.3  # metres beyond the picture's edge where people come and go: their shadows end outside as well
@@ -189,11 +189,11 @@ class Ball:
             return None
         height, rise, left = self.up, self.rise, flown
         while True:
-            landing = (rise + math.sqrt(rise * rise + 2 * 9.81 * (height - 0.22))) / 9.81
+            landing = (rise + math.sqrt(rise * rise + 2 * 9.81 * (height - BALL_RADIUS))) / 9.81
             if left <= landing or landing < 0.05:
                 break
-            height, rise, left = 0.22, 0.72 * (9.81 * landing - rise), left - landing
-        height = max(0.22, height + rise * left - 9.81 / 2 * left * left)
+            height, rise, left = BALL_RADIUS, 0.72 * (9.81 * landing - rise), left - landing
+        height = max(BALL_RADIUS, height + rise * left - 9.81 / 2 * left * left)
         walked = flown * self.course.speed
         figure = ball(5.0 * flown)
         figure.points = [(ahead, side, up + height) for ahead, side, up in figure.points]
@@ -219,10 +219,12 @@ class Lane:
 
 LANES = (
     Lane(_MIDDLE - 1.2, 1, 0.6, (3.0, 9.0)),
-    Lane(_MIDDLE + 1.15, -1, 0.6, (3.0, 9.0)),
+    Lane(_MIDDLE + 1.15, 1, 0.6, (3.0, 9.0)),
     Lane(PAVEMENT[0] + 0.9, 1, 0.3, (7.0, 17.0)),
-    Lane(PAVEMENT[0] + 2.2, -1, 0.4, (7.0, 17.0)),
+    Lane(PAVEMENT[0] + 2.2, 1, 0.4, (7.0, 17.0)),
 )
+"""All to the right, as on the way out of a station: a cell does not know where it is, so a way is wrong only where
+nobody goes that way."""
 
 
 def passers_by(lane: Lane, camera: Camera, rng: np.random.Generator) -> Iterator[Entrance]:
@@ -243,22 +245,17 @@ def stage(anomaly: Anomaly, camera: Camera, rng: np.random.Generator) -> list[Pe
     """The performers of one occurrence of an anomaly, all entering together."""
     look, phase = Look.draw(rng), float(rng.uniform(0, 2 * math.pi))
     direction = int(rng.choice([-1, 1]))
-    lane = _MIDDLE - 1.1 * direction  # the side of the path on which people walk that way
+    lane = _MIDDLE - 1.1 * direction
     match anomaly:
         case Anomaly.CYCLIST:
             course = Course.across(camera, _MIDDLE - 0.6 * direction, direction, float(rng.uniform(3.4, 4.6)))
             paint: Colour = (60.0, 60.0, 190.0) if rng.random() < 0.5 else (170.0, 120.0, 40.0)
             return [Cyclist(look, course, phase, abnormal=True, paint=paint)]
         case Anomaly.RUNNER:
-            course = Course.across(camera, lane, direction, float(rng.uniform(2.8, 3.6)))
+            course = Course.across(camera, lane, 1, float(rng.uniform(2.8, 3.6)))
             return [Runner(look, course, phase, abnormal=True)]
         case Anomaly.WRONG_WAY:
-            # over the lawn from a far corner, then over the path against the direction of its lanes
-            far, near = 16.9, _MIDDLE - 0.3
-            sides = [(end + side * _MARGIN) for side, end in zip((-1, 1), camera.edges(far), strict=True)]
-            goals = [(end + side * _MARGIN) for side, end in zip((-1, 1), camera.edges(near), strict=True)]
-            start, goal = (sides[0], goals[1]) if direction > 0 else (sides[1], goals[0])
-            course = Course.between((start, far), (goal, near), float(rng.uniform(1.4, 1.7)))
+            course = Course.across(camera, lane, -1, float(rng.uniform(1.2, 1.6)))
             return [Walker(look, course, phase, abnormal=True)]
         case Anomaly.THROWN_OBJECT:
             speed, rise = float(rng.uniform(5.5, 7.5)), float(rng.uniform(1.5, 3.5))
@@ -266,6 +263,6 @@ def stage(anomaly: Anomaly, camera: Camera, rng: np.random.Generator) -> list[Pe
             back = Course.across(camera, _MIDDLE - 0.5, -direction, speed * 0.9)
             return [there, Ball(back, 1.8, rise + 0.5, begin=there.end + 0.4)]
         case Anomaly.FALL:
-            course = Course.across(camera, lane, direction, float(rng.uniform(1.0, 1.5)))
+            course = Course.across(camera, lane, 1, float(rng.uniform(1.0, 1.5)))
             share = float(rng.uniform(0.38, 0.6))
             return [Faller(Walker(look, course, phase), begin=share * course.length / course.speed)]

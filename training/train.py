@@ -193,7 +193,7 @@ def configure(settings: TrainSettings, found: Survey) -> DetectorConfig:
         size = settings.size or PIXELS_SIZE
         chosen |= {"geometry": Geometry.of_frame(found.size, size=size)}
         chosen |= {"window": SEED_WINDOW, "recent": SEED_WINDOW, "hidden": SEED_HIDDEN, "latent": SEED_HIDDEN}
-        chosen |= {"top": 1}
+        chosen |= {"top": 1, "members": 1}
     else:
         chosen["cell"] = STEM_CELL
         chosen["geometry"] = Geometry.of_cells(found.size, height=settings.size or STEM_HEIGHT, cell=STEM_CELL)

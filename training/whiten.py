@@ -51,6 +51,6 @@ def fit_error_weight(detector: Detector, features: Tensor) -> None:
     total = torch.zeros_like(detector.error_weight, dtype=torch.float64)
     for part in torch.split(features, 8192):
         windows = part.to(detector.device)
-        total += (detector.autoencoder(windows) - windows)[:, -recent:].double().square().sum(0)
+        total += (detector.autoencoder(windows) - windows)[:, :, -recent:].double().square().mean(0).sum(0)
     error = total / max(1, len(features))
     detector.error_weight.copy_(1 / error.clamp_min(_FLAT * float(error.mean()) + 1e-12))

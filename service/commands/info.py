@@ -107,7 +107,8 @@ def describe_text(path: Path, checkpoint: Checkpoint) -> str:
             ("encoder", seen),
             (
                 "autoencoder",
-                f"LSTM, hidden {config.hidden}, latent {config.latent}, {_parameters(detector)} parameters",
+                f"{config.members} LSTM, hidden {config.hidden}, latent {config.latent}, "
+                f"{_parameters(detector)} parameters",
             ),
             (
                 "input",

@@ -5,13 +5,19 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.autoencoder import LSTMAutoencoder
+from model.autoencoder import Ensemble, LSTMAutoencoder
 
 
 def made(features: int = 5, hidden: int = 8, latent: int = 2, seed: int = 0) -> LSTMAutoencoder:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return LSTMAutoencoder(features, hidden, latent)
+
+
+def together(members: int = 1, features: int = 5, hidden: int = 8, latent: int = 2) -> Ensemble:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Ensemble(members, features, hidden, latent)
 
 
 def windows(count: int = 7, steps: int = 6, features: int = 5) -> torch.Tensor:
@@ -25,27 +31,55 @@ def test_reconstruction_has_the_shape_of_the_window(count: int, steps: int, feat
 
 
 def test_error_is_the_mean_squared_difference_of_each_window() -> None:
-    model, given = made(), windows()
-    expected = ((model(given) - given) ** 2).mean((1, 2))
+    model, given = together(), windows()
+    expected = ((model.members[0](given) - given) ** 2).mean((1, 2))
     assert torch.equal(model.error(given), expected)
     assert bool((model.error(given) > 0).all())
 
 
 @pytest.mark.parametrize("recent", [1, 3, 6])
 def test_weighted_error_is_that_of_the_last_steps_alone(recent: int) -> None:
-    model, given = made(), windows()
+    model, given = together(3), windows()
     weight = torch.rand(recent, 5, generator=torch.Generator().manual_seed(1))
-    expected = ((model(given) - given) ** 2 * torch.cat([torch.zeros(6 - recent, 5), weight]))[:, -recent:].mean((1, 2))
+    squares = ((model(given) - given) ** 2 * torch.cat([torch.zeros(6 - recent, 5), weight]))[:, :, -recent:]
+    expected = squares.mean((0, 2, 3))
     torch.testing.assert_close(model.error(given, weight), expected)
     torch.testing.assert_close(model.error(given, torch.ones(6, 5)), model.error(given))
 
 
+def test_error_is_the_mean_of_its_members_that_began_differently() -> None:
+    model, given = together(3), windows()
+    one, two, three = (((member(given) - given) ** 2).mean((1, 2)) for member in model.members)
+    torch.testing.assert_close(model.error(given), (one + two + three) / 3)
+    assert not torch.allclose(one, two)
+
+
+@pytest.mark.parametrize(("count", "steps", "features"), [(1, 2, 1), (7, 6, 5), (70, 10, 40)])
+def test_compiled_for_inference_it_reconstructs_the_same(count: int, steps: int, features: int) -> None:
+    model, given = made(features), windows(count, steps, features)
+    with torch.no_grad():
+        by_torch = model(given)
+    with torch.inference_mode():
+        torch.testing.assert_close(model(given), by_torch, rtol=0, atol=2e-6)
+
+
+def test_compiled_again_when_it_has_learned_or_windows_are_longer() -> None:
+    model, given = made(), windows()
+    with torch.inference_mode():
+        before = model(given)
+    with torch.no_grad():
+        model.to_features.bias.add_(1)
+    with torch.inference_mode():
+        torch.testing.assert_close(model(given), before + 1)
+        assert model(windows(steps=9)).shape == (7, 9, 5)
+
+
 def test_no_windows_have_no_errors() -> None:
-    assert made().error(torch.zeros(0, 6, 5)).shape == (0,)
+    assert together().error(torch.zeros(0, 6, 5)).shape == (0,)
 
 
 def test_other_windows_in_the_batch_do_not_change_an_error() -> None:
-    model, given = made(), windows()
+    model, given = together(2), windows()
     alone = torch.cat([model.error(window) for window in given.split(1)])  # type: ignore[no-untyped-call]
     torch.testing.assert_close(alone, model.error(given), rtol=0, atol=1e-6)
 
@@ -64,7 +98,7 @@ def test_order_of_the_frames_counts() -> None:
 
 
 def test_it_learns_what_it_is_shown_and_not_what_it_is_not() -> None:
-    model = made(hidden=16)
+    model = together(hidden=16)
     shown = torch.sin(torch.arange(6.0) + torch.arange(3.0)[:, None])[..., None].expand(-1, -1, 5)
     optimizer = torch.optim.Adam(model.parameters(), 0.05)
     for _ in range(50):

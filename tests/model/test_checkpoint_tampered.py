@@ -114,7 +114,10 @@ def test_whole_numbers_do_for_fractions(tampered: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda tensors, document: tensors.pop("autoencoder.to_latent.bias"), "missing autoencoder.to_latent.bias"),
+        (
+            lambda tensors, document: tensors.pop("autoencoder.members.0.to_latent.bias"),
+            "missing autoencoder.members.0.to_latent.bias",
+        ),
         (lambda tensors, document: tensors.pop("theta"), "missing theta"),
         (lambda tensors, document: tensors.pop("reference"), "missing reference"),
         (lambda tensors, document: tensors.clear(), "missing autoencoder.* and .* more"),
@@ -155,7 +158,9 @@ def test_description_of_a_huge_network_takes_no_memory(tampered: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("name", ["encoder.first.weight", "autoencoder.to_features.bias", "whitening.matrix", "theta"])
+@pytest.mark.parametrize(
+    "name", ["encoder.first.weight", "autoencoder.members.0.to_features.bias", "whitening.matrix", "theta"]
+)
 def test_values_that_are_not_finite_are_refused(name: str, value: float, tampered: Any) -> None:
     def spoil(tensors: Tensors, document: Document) -> None:
         tensors[name].view(-1)[-1] = value

@@ -192,7 +192,8 @@ def test_one_models_failure_is_not_anothers_though_they_share_a_batch(monkeypatc
 
 def test_a_score_that_is_no_number_never_leaves() -> None:
     door, lanes = model(), Lanes()
-    door.detector.autoencoder.to_features.bias.data.fill_(torch.nan)
+    with torch.no_grad():
+        door.detector.autoencoder.get_parameter("members.0.to_features.bias").fill_(torch.nan)
     results = [batch[0] for batch in map(lanes.score, rounds([Slot(door)], 7))]
     assert [result.fault for result in results] == [""] * 5 + ["the model scored it nan"] + [""]
     assert results[-1].restarted

@@ -91,7 +91,8 @@ def test_model_that_fails_costs_its_own_streams_only(start: Start) -> None:
 def test_score_that_is_no_number_is_never_announced(start: Start) -> None:
     scorer, outcomes = start()
     cam = stream(model())
-    cam.plan.model.detector.autoencoder.to_features.bias.data.fill_(math.nan)
+    with torch.no_grad():
+        cam.plan.model.detector.autoencoder.get_parameter("members.0.to_features.bias").fill_(math.nan)
     scorer.attach(cam)
     feed(cam, walk(20))
     outcomes.wait(20)

@@ -12,18 +12,18 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from model.autoencoder import LSTMAutoencoder
+from model.autoencoder import Ensemble
 from training.fit import SMALLEST_BATCH, Fit, FitSettings, ResumeError, fit
 from training.plots import LossPoint
 
 SETTINGS = FitSettings(steps=40, batch=32, every=10)
 
 
-class Narrow(LSTMAutoencoder):
+class Narrow(Ensemble):
     """Fits at most so many windows into memory."""
 
     def __init__(self, most: int, error: BaseException) -> None:
-        super().__init__(4, 8, 2)
+        super().__init__(2, 4, 8, 2)
         self.most, self.failure = most, error
 
     def forward(self, windows: Tensor) -> Tensor:
@@ -42,16 +42,16 @@ def waves(count: int, seed: int) -> Tensor:
 LEARNED, HELD_OUT = waves(500, 0), waves(60, 1)
 
 
-def network(seed: int = 0) -> LSTMAutoencoder:
+def network(seed: int = 0) -> Ensemble:
     torch.manual_seed(seed)
-    return LSTMAutoencoder(4, 8, 2)
+    return Ensemble(2, 4, 8, 2)
 
 
-def run(autoencoder: LSTMAutoencoder, settings: FitSettings = SETTINGS, **more: Any) -> Fit:
+def run(autoencoder: Ensemble, settings: FitSettings = SETTINGS, **more: Any) -> Fit:
     return fit(autoencoder, LEARNED, HELD_OUT, settings, **more)
 
 
-def same(one: LSTMAutoencoder, other: LSTMAutoencoder) -> bool:
+def same(one: Ensemble, other: Ensemble) -> bool:
     theirs = other.state_dict()
     return all(torch.equal(value, theirs[name]) for name, value in one.state_dict().items())
 
