@@ -13,9 +13,9 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from service import messages
+from service.member import Member
 from service.monitor import Monitor
 from service.records import Dropped, Health, IncomingFrame
-from service.roster import Member
 from service.stream import Stream
 from service.subscription import Close, Subscription
 

@@ -9,62 +9,24 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, replace
+from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from model.clips import FootageError
-from model.frames import PictureSizeError, Repair
-from model.offline import Align, Offline
-from model.scoring import ClipScorer
-from model.smoothing import Normalization, parse_smoothing
+from model.frames import PictureSizeError
 from model.tables import Row
-from service.clips import EngineFrames
+from service.job_run import JobOptions, JobRun
 from service.models import Model, ModelError, Models
 from service.problems import Problem, not_found
 from service.records import Job, JobState
-from service.sandbox import DecodeLimits, DecodeOptions, Decoding, Upload, decode_in_child
-from service.sandbox_clips import clips_of
+from service.sandbox import DecodeLimits
 from service.scorer import Scorer, ScorerError
 from service.settings import Settings
 from service.store import Store
 
 ENDED: frozenset[JobState] = frozenset(["done", "failed", "cancelled"])
-_ROWS = 500  # stored at once
-_NEWS = 0.5  # seconds between two words about the progress
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class JobOptions:
-    """How a job is scored, as a client gives it; checked when it is made.
-
-    Attributes:
-        smooth: `rolling:SECONDS`, `gaussian:SECONDS` or `none`; None: the model's own.
-        normalize: see `model.offline.Offline`.
-        align: see there.
-        repair: `none`, or some of `flip,noise`.
-        fps: frames a second of numbered pictures.
-        model: name; None: the active one when the job begins.
-        skip_bad: leave out frames and files that cannot be read.
-    """
-
-    smooth: str | None = None
-    normalize: Normalization = "none"
-    align: Align = "last"
-    repair: str = "noise"
-    fps: float | None = None
-    model: str | None = None
-    skip_bad: bool = False
-
-    def __post_init__(self) -> None:
-        self.offline()
-        Repair.parse(self.repair)
-        if self.fps is not None and not 1 / 3600 <= self.fps <= 1000:
-            raise ValueError(f"fps {self.fps}: expected frames a second, from one an hour (0.000278) to 1000")
-
-    def offline(self) -> Offline:
-        return Offline(self.align, None if self.smooth is None else parse_smoothing(self.smooth), self.normalize)
 
 
 class _Stopped(Exception):
@@ -96,7 +58,7 @@ class Jobs:
         self._changed = threading.Condition()
         self._open: dict[str, Job] = {}  # that wait or run, oldest first
         self._cancelled: set[str] = set()
-        self._decoding: Decoding | None = None
+        self._running: JobRun | None = None
         self._stopping = False
         self._thread = threading.Thread(target=self._work, name="framewatch-jobs", daemon=True)
 
@@ -130,9 +92,9 @@ class Jobs:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-            decoding = self._decoding
-        if decoding is not None:
-            decoding.close()
+            running = self._running
+        if running is not None:
+            running.interrupt()
         if self._thread.ident is not None:
             self._thread.join()
 
@@ -210,9 +172,9 @@ class Jobs:
             if waiting:
                 self._cancelled.add(id)
                 self._changed.notify_all()
-            decoding = self._decoding if waiting and next(iter(self._open)) == id else None
-        if decoding is not None:
-            decoding.close()
+            running = self._running if waiting and next(iter(self._open)) == id else None
+        if running is not None:
+            running.interrupt()
         if not waiting and not self._store.delete_job(id):
             raise not_found("job", id)
 
@@ -277,61 +239,27 @@ class Jobs:
             return replace(now, state="failed", finished=self._clock(), error=_said(error))
 
     def _score(self, job: Job) -> int:
-        options = JobOptions(**job.options)
-        model = self._model(options)
-        config = model.detector.config
-        uploads = [Upload(self.folder / job.id / str(n), name) for n, name in enumerate(job.files)]
-        decode = DecodeOptions(options.fps, config.colour, options.skip_bad)
+        asked = JobOptions(**job.options).model
         settings = self._settings
-        limits = DecodeLimits(
-            seconds=settings.max_video_seconds, pixels=settings.max_pixels, member_bytes=settings.max_upload_bytes
+        running = JobRun(
+            job,
+            self.folder / job.id,
+            model=self._active() if asked is None else self._models.get(asked),
+            scorer=self._scorer,
+            store=self._store,
+            limits=DecodeLimits(
+                seconds=settings.max_video_seconds, pixels=settings.max_pixels, member_bytes=settings.max_upload_bytes
+            ),
+            check=lambda: self._check(job.id),
+            note=lambda progress, frames: self._note(replace(self._open[job.id], progress=progress, frames=frames)),
         )
-        with decode_in_child(uploads, decode, limits) as decoding:
-            self._decoding = decoding
-            try:
-                rows = self._live_rows(job, decoding, model, options)
-                offline = options.offline()
-                return self._keep(job, rows if offline.live else offline.apply(rows, config))
-            finally:
-                self._decoding = None
+        self._running = running
+        try:
+            return running.score()
+        finally:
+            self._running = None
 
-    def _live_rows(self, job: Job, decoding: Decoding, model: Model, options: JobOptions) -> Iterator[Row]:
-        scorer = ClipScorer(
-            model.detector,
-            repair=Repair.parse(options.repair),
-            smoothing=options.offline().seconds,
-            frames=EngineFrames(self._scorer, model),
-        )
-        totals = [clip.frames for clip in decoding.clips]
-        total = sum(filter(None, totals)) if all(totals) else None
-        done, said = 0, 0.0
-        for clip in clips_of(decoding):
-            with closing(scorer.score(clip)) as scored_frames:
-                for scored in scored_frames:
-                    self._check(job.id)
-                    done += 1
-                    if time.monotonic() - said > _NEWS:
-                        said = time.monotonic()
-                        progress = 0.0 if total is None else min(done / total, 0.99)
-                        self._note(replace(self._open[job.id], progress=progress, frames=done))
-                    yield scored.row
-
-    def _keep(self, job: Job, rows: Iterator[Row]) -> int:
-        count = 0
-        held: list[Row] = []
-        for row in rows:
-            held.append(row)
-            if len(held) == _ROWS:
-                self._store.put_job_rows(job.id, held)
-                count += len(held)
-                held = []
-        self._check(job.id)
-        self._store.put_job_rows(job.id, held)
-        return count + len(held)
-
-    def _model(self, options: JobOptions) -> Model:
-        if options.model is not None:
-            return self._models.get(options.model)
+    def _active(self) -> Model:
         if self._models.active is None:
             raise ModelError("no model is active")
         return self._models.active

@@ -23,6 +23,7 @@ from service.auth import Access, mint, write_admin_key
 from service.batching import BatchLimits
 from service.hub import Hub
 from service.jobs import Jobs
+from service.member import Member
 from service.messages import Message
 from service.metrics import Metrics
 from service.models import Model, ModelError, Models
@@ -34,7 +35,7 @@ from service.recorder.shelf import ShelfLimits
 from service.records import Health
 from service.repeats import Repeats
 from service.retention import JobLimits, Retention, disk_is_short
-from service.roster import NO_MODEL, Member, Roster
+from service.roster import NO_MODEL, Roster
 from service.scorer import Scorer, ScorerLimits
 from service.sessions import Sessions
 from service.settings import Settings

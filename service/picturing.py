@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.pictures import Image, PictureError, image_size
+from service.member import Member
 from service.records import Health, Score
-from service.roster import Member
 from service.stream import Latest
 
 WIDTHS = (32, 3840)

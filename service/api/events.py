@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import FileResponse, Response
 
 from service.api.deps import ADMIN, READ, Running, problems
-from service.api.views import EventChange, EventPage, EventView, event_view
+from service.api.event_views import EventChange, EventPage, EventView, event_view
 from service.monitor import Monitor
 from service.problems import Problem, not_found
 from service.recorder.shelf import CLIP, HEAT_MAP, SNAPSHOT

@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 
 from model.tables import Row, TableError, write_csv, write_pixelplay
 from service.api.deps import INGEST, READ, Running, problems
-from service.api.views import JobPage, JobScores, JobView, job_view, row_view
+from service.api.job_views import JobPage, JobScores, JobView, job_view, row_view
 from service.problems import Problem
 
 router = APIRouter(prefix="/v1/jobs", tags=["videos"])

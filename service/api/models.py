@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
+from typing import Any
 
 from fastapi import APIRouter
+from pydantic import BaseModel
 
 from service.api.deps import ADMIN, READ, Running, problems
-from service.api.views import ModelList, ModelView
 from service.models import Listing
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
+
+
+class ModelView(BaseModel):
+    """A model of the folder."""
+
+    name: str
+    bytes: int
+    active: bool
+    error: str
+    sha256: str | None
+    config: dict[str, Any] | None
+    calibration: dict[str, Any] | None
+    provenance: dict[str, Any] | None
+
+
+class ModelList(BaseModel):
+    models: list[ModelView]
 
 
 @router.get("", operation_id="list_models", dependencies=[READ], responses=problems())

@@ -12,9 +12,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from service import messages
 from service.api.deps import READ, Running
 from service.auth import key_of
+from service.member import Member
 from service.monitor import Monitor
 from service.picturing import WIDTHS, Shown, StreamRemoved
-from service.roster import Member
 
 NEXT = "next"
 """What a viewer says when it is ready for a newer picture."""

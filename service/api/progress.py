@@ -11,8 +11,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from service import messages
 from service.api.deps import READ, Running
+from service.api.job_views import job_view
 from service.api.scores import until_gone
-from service.api.views import job_view
 from service.auth import key_of
 from service.jobs import ENDED
 from service.monitor import Monitor

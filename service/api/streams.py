@@ -16,11 +16,11 @@ from pydantic import BaseModel
 from model.pictures import PictureError
 from service.api.deps import ADMIN, READ, RequestName, Running, place_of, problems
 from service.api.views import Id, ScorePage, StreamBody, StreamChange, StreamView, score_view, stream_view
+from service.member import Member
 from service.picturing import WIDTHS, encode, picture_of
 from service.problems import Problem
 from service.repeats import digest
 from service.replay import Position
-from service.roster import Member
 from service.stream import Latest
 
 router = APIRouter(prefix="/v1/streams", tags=["streams"])

@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
 
 from service.api.deps import Running, problems
-from service.api.views import TicketView
 from service.auth import Caller, holds_key
 
 router = APIRouter(prefix="/v1/tickets", tags=["service"])
+
+
+class TicketView(BaseModel):
+    ticket: str
+    seconds: float = Field(description="For so long it can be used, once.")
 
 
 @router.post("", operation_id="create_ticket", status_code=201, responses=problems())

@@ -16,9 +16,9 @@ from model.offline import Align
 from model.smoothing import Normalization
 from service.api.deps import INGEST, RequestName, Running, place_of, problems
 from service.api.forms import FIELD, Form, FormToFolder
-from service.api.views import JobScores, JobView, job_view, row_view
+from service.api.job_views import JobScores, JobView, job_view, row_view
 from service.containers import SNIFFED, ContainerError, sniff
-from service.jobs import JobOptions
+from service.job_run import JobOptions
 from service.monitor import Monitor
 from service.problems import Problem
 from service.records import Job

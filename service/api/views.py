@@ -1,4 +1,4 @@
-"""Bodies of requests and answers."""
+"""Bodies of requests and answers about streams and scores, and what all bodies have in common."""
 
 from __future__ import annotations
 
@@ -7,23 +7,16 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
-from model.tables import Row
 from service.addresses import redact
+from service.member import Member
 from service.messages import timestamp
 from service.records import (
-    ClipState,
-    Event,
-    EventFiles,
-    EventLabel,
     Health,
-    Job,
-    JobState,
     Policy,
     Score,
     StreamOptions,
     StreamRecord,
 )
-from service.roster import Member
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Point = tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]
@@ -162,102 +155,6 @@ class ScorePage(BaseModel):
     next: str | None = Field(description="Give it as `since` for what follows; null: nothing was found.")
 
 
-class EventView(BaseModel):
-    """An excursion."""
-
-    id: int
-    stream: str
-    kind: str
-    epoch: int
-    started: Time
-    ended: Time | None
-    peaked: Time
-    peak: float
-    peak_frame: int
-    first_seq: int
-    peak_seq: int
-    last_seq: int | None
-    muted: bool
-    label: EventLabel | None
-    reason: str
-    heat: list[list[float]] | None
-    clip: str | None = Field(description="Path of the video of it, MP4; null: there is none, see `clip_state`.")
-    clip_state: ClipState
-    clip_reason: str = Field(description="Why there is no clip, or why it is not all that it should be.")
-    clip_started: Time | None = Field(description="When the clip's first picture was captured.")
-    clip_ended: Time | None
-    snapshot: str | None = Field(description="Path of the picture of its peak, JPEG.")
-    heatmap: str | None = Field(description="Path of the heat map of that, PNG, to be laid over it.")
-
-
-class EventPage(BaseModel):
-    events: list[EventView]
-    next: str | None
-
-
-class EventChange(Body):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"label": "false"}]})
-    label: EventLabel | None = Field(description="What a person says of it: a true or a false alarm.")
-
-
-class JobView(BaseModel):
-    """Uploaded videos, and how far they are."""
-
-    id: str
-    state: JobState
-    files: list[str]
-    options: dict[str, Any]
-    created: Time
-    started: Time | None
-    finished: Time | None
-    progress: float
-    frames: int
-    error: str
-
-
-class JobPage(BaseModel):
-    jobs: list[JobView]
-    next: str | None
-
-
-class RowView(BaseModel):
-    clip: str
-    frame: int
-    time: float
-    raw: float | None
-    score: float | None
-    smoothed: float | None
-    state: str
-    reason: str
-
-
-class JobScores(BaseModel):
-    job: JobView
-    scores: list[RowView]
-
-
-class ModelView(BaseModel):
-    """A model of the folder."""
-
-    name: str
-    bytes: int
-    active: bool
-    error: str
-    sha256: str | None
-    config: dict[str, Any] | None
-    calibration: dict[str, Any] | None
-    provenance: dict[str, Any] | None
-
-
-class ModelList(BaseModel):
-    models: list[ModelView]
-
-
-class TicketView(BaseModel):
-    ticket: str
-    seconds: float = Field(description="For so long it can be used, once.")
-
-
 def stream_view(member: Member, epoch: int) -> StreamView:
     """A stream as clients see it: without the source's login."""
     record, stream, options = member.record, member.stream, member.record.options
@@ -309,69 +206,4 @@ def score_view(epoch: int, score: Score) -> ScoreView:
         dropped=score.dropped,
         reason=score.reason,
         reliable=score.reliable,
-    )
-
-
-def event_view(event: Event, files: EventFiles | None, root: str = "") -> EventView:
-    """An event as clients see it.
-
-    Args:
-        event: of the store.
-        files: what is kept of it; None: nothing is known.
-        root: path at which the service is shown.
-    """
-    files = files or EventFiles(event.id, event.stream, "none")
-    at = f"{root}/v1/events/{event.id}"
-    return EventView(
-        id=event.id,
-        stream=event.stream,
-        kind=event.kind,
-        epoch=event.epoch,
-        started=moment(event.started),
-        ended=moment(event.ended),
-        peaked=moment(event.peaked),
-        peak=event.peak,
-        peak_frame=event.peak_frame,
-        first_seq=event.first_seq,
-        peak_seq=event.peak_seq,
-        last_seq=event.last_seq,
-        muted=event.muted,
-        label=event.label,
-        reason=event.reason,
-        heat=None if event.heat is None else [list(row) for row in event.heat],
-        clip=f"{at}/clip.mp4" if files.state == "ready" else None,
-        clip_state=files.state,
-        clip_reason=files.reason,
-        clip_started=moment(files.began),
-        clip_ended=moment(files.ended),
-        snapshot=f"{at}/snapshot.jpg" if files.snapshot else None,
-        heatmap=f"{at}/heatmap.png" if files.heatmap else None,
-    )
-
-
-def job_view(job: Job) -> JobView:
-    return JobView(
-        id=job.id,
-        state=job.state,
-        files=list(job.files),
-        options=job.options,
-        created=moment(job.created),
-        started=moment(job.started),
-        finished=moment(job.finished),
-        progress=job.progress,
-        frames=job.frames,
-        error=job.error,
-    )
-
-
-def row_view(row: Row) -> RowView:
-    return RowView(
-        clip=row.clip,
-        frame=row.frame,
-        time=row.time,
-        raw=row.raw,
-        score=row.score,
-        smoothed=row.smoothed,
-        state=row.state.value,
-        reason=row.reason,
     )

@@ -17,10 +17,10 @@ from websockets.sync.client import ClientConnection, connect
 from model.pictures import PictureError
 from model.states import State
 from service.client import Client
+from service.member import Member
 from service.picturing import Pictures, StreamRemoved, encode, heat_png, picture_of
 from service.recorder.ring import Ring
 from service.records import Health, IncomingFrame, Score, StreamOptions
-from service.roster import Member
 from service.stream import Latest
 from tests.e2e.serving import Served, served
 from tests.model.detectors import INTERVAL, pictures

@@ -1,0 +1,83 @@
+"""Bodies of requests and answers about events."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.api.views import Body, Time, moment
+from service.records import ClipState, Event, EventFiles, EventLabel
+
+
+class EventView(BaseModel):
+    """An excursion."""
+
+    id: int
+    stream: str
+    kind: str
+    epoch: int
+    started: Time
+    ended: Time | None
+    peaked: Time
+    peak: float
+    peak_frame: int
+    first_seq: int
+    peak_seq: int
+    last_seq: int | None
+    muted: bool
+    label: EventLabel | None
+    reason: str
+    heat: list[list[float]] | None
+    clip: str | None = Field(description="Path of the video of it, MP4; null: there is none, see `clip_state`.")
+    clip_state: ClipState
+    clip_reason: str = Field(description="Why there is no clip, or why it is not all that it should be.")
+    clip_started: Time | None = Field(description="When the clip's first picture was captured.")
+    clip_ended: Time | None
+    snapshot: str | None = Field(description="Path of the picture of its peak, JPEG.")
+    heatmap: str | None = Field(description="Path of the heat map of that, PNG, to be laid over it.")
+
+
+class EventPage(BaseModel):
+    events: list[EventView]
+    next: str | None
+
+
+class EventChange(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"label": "false"}]})
+    label: EventLabel | None = Field(description="What a person says of it: a true or a false alarm.")
+
+
+def event_view(event: Event, files: EventFiles | None, root: str = "") -> EventView:
+    """An event as clients see it.
+
+    Args:
+        event: of the store.
+        files: what is kept of it; None: nothing is known.
+        root: path at which the service is shown.
+    """
+    files = files or EventFiles(event.id, event.stream, "none")
+    at = f"{root}/v1/events/{event.id}"
+    return EventView(
+        id=event.id,
+        stream=event.stream,
+        kind=event.kind,
+        epoch=event.epoch,
+        started=moment(event.started),
+        ended=moment(event.ended),
+        peaked=moment(event.peaked),
+        peak=event.peak,
+        peak_frame=event.peak_frame,
+        first_seq=event.first_seq,
+        peak_seq=event.peak_seq,
+        last_seq=event.last_seq,
+        muted=event.muted,
+        label=event.label,
+        reason=event.reason,
+        heat=None if event.heat is None else [list(row) for row in event.heat],
+        clip=f"{at}/clip.mp4" if files.state == "ready" else None,
+        clip_state=files.state,
+        clip_reason=files.reason,
+        clip_started=moment(files.began),
+        clip_ended=moment(files.ended),
+        snapshot=f"{at}/snapshot.jpg" if files.snapshot else None,
+        heatmap=f"{at}/heatmap.png" if files.heatmap else None,
+    )
