@@ -32,6 +32,8 @@ _LUMA_FIRST_FULL = frozenset(["yuvj420p", "yuvj422p", "yuvj444p", "yuvj440p", "y
 _TO_FULL_RANGE = np.clip(np.rint((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
 
 _COUNT_SLACK = 2  # containers miscount by a frame or two
+_WITH_INDEX = ("mp4", "matroska")  # containers in which a place is found by its time stamp
+_WORTH_SEEKING = 10.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -71,14 +73,28 @@ class VideoClip:
         for number, pts, picture in self._decode(skip_bad, on_bad):
             yield Frame(number, pts, picture_of(picture, convert, colour=colour))
 
+    def frames_from(
+        self, since: float, *, colour: bool = False, skip_bad: bool = False, on_bad: OnBad | None = None
+    ) -> Iterator[Frame]:
+        """The frames from some place before `since` seconds on, without decoding all that lies before where possible.
+
+        Pictures and time stamps are those of `frames`; frame numbers are counted from the time stamps.
+        """
+        convert = VideoReformatter()
+        for number, pts, picture in self._decode(skip_bad, on_bad, since):
+            if pts >= since:
+                yield Frame(number, pts, picture_of(picture, convert, colour=colour))
+
     def check(self) -> list[str]:
         bad: list[str] = []
         for _ in self._decode(True, bad.append):
             pass
         return bad
 
-    def _decode(self, skip_bad: bool, on_bad: OnBad | None) -> Iterator[tuple[int, float, VideoFrame]]:
-        """(number, pts, picture) of every good frame; a bad one keeps its number."""
+    def _decode(
+        self, skip_bad: bool, on_bad: OnBad | None, since: float = 0.0
+    ) -> Iterator[tuple[int, float, VideoFrame]]:
+        """(number, pts, picture) of every good frame, at least from `since` on; a bad one keeps its number."""
 
         def bad(why: str) -> None:
             report_bad(self.where, why, skip_bad, on_bad)
@@ -89,7 +105,11 @@ class VideoClip:
                 rate = stream.average_rate
                 no_pts = container.format.name == "avi"  # it stores only the decoding order; FFmpeg's guess goes astray
                 number, origin, pts = 0, None, None
-                for picture in _pictures(container, stream):
+                pictures = _pictures(container, stream)
+                if since >= _WORTH_SEEKING and rate and any(kind in container.format.name for kind in _WITH_INDEX):
+                    origin, landed = _seek(container, stream, since)
+                    pictures, number = _pictures(container, stream), round(landed * rate)
+                for picture in pictures:
                     if isinstance(picture, str):
                         bad(f"frame {number}: {picture}")
                         number += 1
@@ -107,6 +127,8 @@ class VideoClip:
                     else:
                         yield number, pts, picture
                     number += 1
+                if since:
+                    return  # whoever reads from the middle has had the whole checked
                 if number == 0:
                     bad("holds no frames (cut short?)")
                 elif number < stream.frames - _COUNT_SLACK and _is_cut(container, stream, file):
@@ -159,6 +181,24 @@ def _pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoF
             yield f"cannot be decoded (packet {at}: {error.strerror})"
         else:
             yield from pictures
+
+
+def _seek(container: InputContainer, stream: VideoStream, since: float) -> tuple[int | None, float]:
+    """Goes to the last key frame at or before `since` seconds after the first picture, or else to the start.
+
+    Returns:
+        The first picture's time stamp, None where it is not known; seconds from there to the key frame.
+    """
+    first = next((picture for picture in _pictures(container, stream) if not isinstance(picture, str)), None)
+    if first is not None and first.pts is not None and first.time_base is not None:
+        place = first.pts + int(since / first.time_base)
+        container.seek(place, stream=stream)
+        landed = next((picture for picture in _pictures(container, stream) if not isinstance(picture, str)), None)
+        if landed is not None and landed.pts is not None and landed.pts <= place:
+            container.seek(place, stream=stream)
+            return first.pts, float((landed.pts - first.pts) * first.time_base)
+    container.seek(0)
+    return None, 0.0
 
 
 def _is_cut(container: InputContainer, stream: VideoStream, file: BinaryIO) -> bool:

@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from model.clips import Clip, FolderClip, Frame, OnBad
+from model.video import VideoClip
 
 HELD_OUT = 0.2
 """Part of the clips that is held out."""
@@ -37,7 +38,12 @@ class Stretch:
         return self.whole.interval
 
     def frames(self, *, colour: bool = False, skip_bad: bool = False, on_bad: OnBad | None = None) -> Iterator[Frame]:
-        for frame in self.whole.frames(colour=colour, skip_bad=skip_bad, on_bad=on_bad):
+        whole = self.whole
+        if isinstance(whole, VideoClip):  # what lies before need not be decoded
+            frames = whole.frames_from(self.start, colour=colour, skip_bad=skip_bad, on_bad=on_bad)
+        else:
+            frames = whole.frames(colour=colour, skip_bad=skip_bad, on_bad=on_bad)
+        for frame in frames:
             if frame.pts >= self.stop:
                 return
             if frame.pts >= self.start:

@@ -43,6 +43,7 @@ def write_video(
     start: int = 0,
     size: tuple[int, int] = (96, 64),
     options: dict[str, str] | None = None,
+    codec_options: dict[str, str] | None = None,
 ) -> Path:
     """`count` frames; the first has the time stamp `start` (in frames)."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,6 +52,7 @@ def write_video(
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = size
         stream.pix_fmt = pixels
+        stream.options = codec_options or {}
         for at in range(count):
             frame = av.VideoFrame.from_ndarray(picture(at, *size), format="bgr24")
             frame.pts, frame.time_base = start + at, Fraction(1, rate)

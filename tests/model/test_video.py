@@ -3,15 +3,17 @@ from __future__ import annotations
 import io
 import re
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 from struct import pack
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 import cv2
 import numpy as np
 import pytest
 
+from model import video
 from model.clips import FootageError
 from model.footage import open_footage
 from model.video import VideoClip
@@ -138,6 +140,45 @@ def test_edit_lists_are_not_taken_for_damage(tmp_path: Path) -> None:
     clip = clip_of(write_video(tmp_path / "v.mp4", 60, start=-25, options={"use_editlist": "1"}))
     assert clip.frame_count == 60
     assert len(list(clip.frames())) == 35
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("v.mp4", "libx264", {"g": "40", "bf": "3"}),
+        ("v.mp4", "libx264", {"g": "40", "bf": "3", "x264-params": "open-gop=1"}),
+        ("v.mkv", "libx264", {"g": "40"}),
+        ("v.mp4", "mpeg4", {"g": "12"}),
+        ("v.avi", "libx264", {"g": "40"}),
+        ("v.ts", "libx264", {"g": "40"}),
+    ],
+)
+@pytest.mark.parametrize("since", [0.0, 3.0, 10.0, 17.95, 25.0])
+def test_reading_from_the_middle_gives_the_same_frames(
+    tmp_path: Path, name: str, codec: str, options: dict[str, str], since: float
+) -> None:
+    clip = clip_of(write_video(tmp_path / name, 230, codec=codec, codec_options=options))
+    whole = [frame for frame in clip.frames() if frame.pts >= since]
+    found = list(clip.frames_from(since))
+    assert [(frame.number, frame.pts) for frame in found] == [(frame.number, frame.pts) for frame in whole]
+    assert all(np.array_equal(one.image, other.image) for one, other in zip(found, whole, strict=True))
+
+
+def test_reading_from_the_middle_decodes_little_of_what_lies_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = clip_of(write_video(tmp_path / "v.mp4", 230, codec_options={"g": "20"}))
+    decoded = []
+    pictures = video._pictures
+
+    def counted(*given: Any) -> Iterator[Any]:
+        for one in pictures(*given):
+            decoded.append(one)
+            yield one
+
+    monkeypatch.setattr(video, "_pictures", counted)
+    assert len(list(clip.frames_from(20.0))) == 30
+    assert len(decoded) <= 55
 
 
 def test_abandoned_and_parallel_iterators(tmp_path: Path) -> None:
