@@ -52,7 +52,7 @@ def write_video(
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = size
         stream.pix_fmt = pixels
-        stream.options = codec_options or {}
+        stream.options = dict(codec_options or {})
         for at in range(count):
             frame = av.VideoFrame.from_ndarray(picture(at, *size), format="bgr24")
             frame.pts, frame.time_base = start + at, Fraction(1, rate)
