@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from model.bank import Windows
+from model.bank import Bank, Windows
 from model.clips import Clip, OnBad
 from model.detector import Detector
+from model.pictures import Image
 from model.sampler import Sampler
 from model.scoring import BATCH
 
@@ -40,8 +42,33 @@ def clip_windows(
     """
     bank = detector.bank()
     slot = bank.open()
+    before: _Begun | None = None
+    for begun in _begun(detector, bank, clip, skip_bad, on_bad, on_frame):
+        if before is not None:
+            yield before.push(bank, slot)
+        before = begun
+    if before is not None:
+        yield before.push(bank, slot)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """Frames that are being encoded, while the ones before them are pushed."""
+
+    images: Tensor
+    restarts: list[bool]
+    features: Callable[[], Tensor]
+
+    def push(self, bank: Bank, slot: int) -> Windows:
+        return bank.push([slot] * len(self.images), self.images, self.restarts, features=self.features())
+
+
+def _begun(
+    detector: Detector, bank: Bank, clip: Clip, skip_bad: bool, on_bad: OnBad | None, on_frame: OnFrame | None
+) -> Iterator[_Begun]:
     sampler = Sampler(detector.config.frame_interval)
-    images, restarts = [], []
+    images: list[Image] = []
+    restarts: list[bool] = []
     for frame in clip.frames(colour=detector.config.colour, skip_bad=skip_bad, on_bad=on_bad):
         decision = sampler.offer(frame.pts, (frame.image.shape[0], frame.image.shape[1]))
         if decision.take:
@@ -50,10 +77,12 @@ def clip_windows(
         if on_frame is not None:
             on_frame()
         if len(images) == BATCH:
-            yield bank.push([slot] * BATCH, torch.from_numpy(np.stack(images)), restarts)
+            batch = torch.from_numpy(np.stack(images))
+            yield _Begun(batch, restarts, bank.encode(batch))
             images, restarts = [], []
     if images:
-        yield bank.push([slot] * len(images), torch.from_numpy(np.stack(images)), restarts)
+        batch = torch.from_numpy(np.stack(images))
+        yield _Begun(batch, restarts, bank.encode(batch))
 
 
 class Reservoir:
