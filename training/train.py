@@ -20,12 +20,12 @@ from model.encoder import EncoderName, StemEncoder
 from model.footage import Footage
 from model.frames import Geometry
 from model.progress import Progress
-from model.scoring import ClipScorer
 from model.workers import Workers, available_cores, torch_threads
-from training.calibrate import NormalStretch, calibrate
+from training.calibrate import calibrate
 from training.corrupt import Noisy
 from training.coverage import Coverage, coverage
 from training.fit import Fit, FitSettings, fit
+from training.held_out import held_out_scores
 from training.log import TrainLog
 from training.plots import plot_loss
 from training.report import TrainReport
@@ -284,29 +284,6 @@ def _fit(
 def _features(detector: Detector, reservoir: Reservoir) -> torch.Tensor:
     parts = [detector.features(part.to(detector.device)).cpu() for part in torch.split(reservoir.windows, 8192)]
     return torch.cat(parts)
-
-
-def held_out_scores(
-    detector: Detector, clips: Sequence[Clip], *, on_frame: Callable[[], object] | None = None
-) -> dict[str, list[NormalStretch]]:
-    """Raw scores of clips, in unbroken stretches, by clip name; frames without a window of their own are left out."""
-    scorer = ClipScorer(detector)
-    result: dict[str, list[NormalStretch]] = {}
-    for clip in clips:
-        stretches: list[list[tuple[float, float]]] = [[]]
-        for scored in scorer.score(clip, skip_bad=True):
-            if on_frame is not None:
-                on_frame()
-            if scored.row.smoothed is None and stretches[-1]:
-                stretches.append([])
-            elif scored.row.smoothed is not None and scored.row.raw is not None:
-                stretches[-1].append((scored.row.time, scored.row.raw))
-        result[clip.name] = [
-            NormalStretch(np.array([time for time, _ in part]), np.array([raw for _, raw in part]))
-            for part in stretches
-            if part
-        ]
-    return result
 
 
 def _self_test(detector: Detector, parts: Split, settings: TrainSettings, progress: Progress) -> list[SelfTest]:
