@@ -31,8 +31,6 @@ class Ped2Result:
         clean: on the test clips as they are.
         corrupted: on the same clips spoilt, with both repairs on.
         frames_per_second: decode to CSV.
-        pixels: whole frames (`--encoder pixels`) on the clean clips; None: left out.
-        pixels_per_video: the same, each clip stretched to 0..1 by its own minimum and maximum.
     """
 
     seed: int
@@ -41,13 +39,24 @@ class Ped2Result:
     clean: Metrics
     corrupted: Metrics
     frames_per_second: float
-    pixels: FrameMetrics | None
-    pixels_per_video: FrameMetrics | None
 
 
-def run_seed(
-    data: Path, seed: int, effort: Effort, scratch: Path, reporter: Reporter, *, whole_frames: bool
-) -> Ped2Result:
+@dataclass(frozen=True, slots=True)
+class WholeFramesResult:
+    """What one seed gave with `--encoder pixels`, where this project started.
+
+    Attributes:
+        seed: of the training.
+        causal: on the clean clips.
+        per_video: the same, each clip stretched to 0..1 by its own minimum and maximum.
+    """
+
+    seed: int
+    causal: FrameMetrics
+    per_video: FrameMetrics
+
+
+def run_seed(data: Path, seed: int, effort: Effort, scratch: Path, reporter: Reporter) -> Ped2Result:
     """Trains and measures.
 
     Args:
@@ -56,7 +65,6 @@ def run_seed(
         effort: how much is done.
         scratch: an empty folder for checkpoints and tables.
         reporter: shows how far it is.
-        whole_frames: train and measure `--encoder pixels` too, which takes longer than the rest.
     """
     normal = effort.choose(data / "ped2/training/frames")
     settings = effort.of_seed(seed)
@@ -75,17 +83,6 @@ def run_seed(
         )
         frames = clean.metrics.frames
         seconds = endtoend.score(main.checkpoint.detector, test, scratch / "scores.csv")
-        plain = None
-        if whole_frames:
-            reporter.say(f"Ped2, seed {seed}, whole frames (--encoder pixels)")
-            pixels = run_training(
-                normal,
-                scratch / "pixels.safetensors",
-                dataclasses.replace(settings, encoder="pixels", self_test=False),
-                reporter,
-                fps=10,
-            )
-            plain = _evaluate(pixels.checkpoint, test, data, reporter)
     return Ped2Result(
         seed=seed,
         report=main.report,
@@ -93,9 +90,18 @@ def run_seed(
         clean=clean.metrics,
         corrupted=spoilt.metrics,
         frames_per_second=frames / seconds,
-        pixels=None if plain is None else plain.metrics.causal,
-        pixels_per_video=None if plain is None else frame_metrics(plain.labels, normalized_per_video(plain)),
     )
+
+
+def run_whole_frames(data: Path, seed: int, effort: Effort, scratch: Path, reporter: Reporter) -> WholeFramesResult:
+    """Trains on raw pixels of the whole frame, and measures; arguments as for `run_seed`."""
+    reporter.say(f"Ped2, seed {seed}, whole frames (--encoder pixels)")
+    settings = dataclasses.replace(effort.of_seed(seed), encoder="pixels", self_test=False)
+    normal = effort.choose(data / "ped2/training/frames")
+    trained = run_training(normal, scratch / "pixels.safetensors", settings, reporter, fps=10)
+    with open_footage(effort.choose(data / "ped2/testing/frames"), fps=10) as test:
+        found = _evaluate(trained.checkpoint, test, data, reporter)
+    return WholeFramesResult(seed, found.metrics.causal, frame_metrics(found.labels, normalized_per_video(found)))
 
 
 def _evaluate(checkpoint: Checkpoint, test: Footage, data: Path, reporter: Reporter) -> Evaluation:

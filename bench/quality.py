@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.machine import this_host
 from bench.other_footage import run_street, run_unlabelled
-from bench.ped2 import run_seed
+from bench.ped2 import run_seed, run_whole_frames
 from bench.quality_report import NOTES, QualityRun, markdown
 from bench.training_run import Effort
 from model.atomic import open_atomic
@@ -47,10 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             date=datetime.now(UTC).strftime("%Y-%m-%d"),
             host=this_host(device, precision),
             quick=options.quick,
-            ped2=[
-                run_seed(data, seed, effort, scratch, reporter, whole_frames="pixels" in parts)
-                for seed in seeds
-                if "ped2" in parts
+            ped2=[run_seed(data, seed, effort, scratch, reporter) for seed in seeds if "ped2" in parts],
+            whole_frames=[
+                run_whole_frames(data, seed, effort, scratch, reporter) for seed in seeds if "pixels" in parts
             ],
             unlabelled=[
                 run_unlabelled(name, effort.choose(data / where), effort, scratch, reporter)

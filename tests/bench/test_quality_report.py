@@ -8,7 +8,7 @@ import pytest
 
 from bench.machine import Host
 from bench.other_footage import StreetResult, UnlabelledResult
-from bench.ped2 import Ped2Result
+from bench.ped2 import Ped2Result, WholeFramesResult
 from bench.quality_report import QualityRun, markdown
 from model.detector import Calibration
 from training.coverage import Coverage
@@ -54,8 +54,6 @@ def ped2(seed: int = 0, micro: float | None = 0.97, corrupted: float | None = 0.
         clean=metrics(micro),
         corrupted=metrics(corrupted),
         frames_per_second=130.0,
-        pixels=FrameMetrics(0.65, 0.7, 0.8, 0.4),
-        pixels_per_video=FrameMetrics(0.81, 0.85, 0.9, 0.3),
     )
 
 
@@ -121,6 +119,13 @@ def test_parts_that_were_left_out_have_no_section() -> None:
     assert row(text, "0")[1:] == ["0.970", "0.980", "0.970", "0.910", "11 of 12", "1 in 0.5 min", "50"]
 
 
+def test_whole_frames_have_a_section_of_their_own() -> None:
+    found = WholeFramesResult(1, FrameMetrics(0.65, 0.7, 0.8, 0.4), FrameMetrics(0.81, 0.85, 0.9, 0.3))
+    text = page(whole_frames=[found])
+    assert row(text, "1")[1:] == ["0.650", "0.700", "0.810"]
+    assert "by hand" not in text
+
+
 def test_self_test_and_coverage_of_every_footage_stand_side_by_side() -> None:
     other = UnlabelledResult("vtest.avi", report(2.5), 20.0, 795, 8)
     text = page(ped2(), unlabelled=[other])
@@ -134,8 +139,9 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_header() -> None:
         ped2(),
         unlabelled=[UnlabelledResult("a", report(), 1.0, 9, 0)],
         street=[StreetResult(0, report(), 1.0, metrics())],
+        whole_frames=[WholeFramesResult(0, metrics().causal, metrics().causal)],
     )
     tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 5
+    assert len(tables) == 6
     for table in tables:
         assert {line.count("|") for line in table} == {table[0].count("|")}
