@@ -164,7 +164,7 @@ def _whole_frames(results: Sequence[WholeFramesResult]) -> list[str]:
     ]
     return [
         "## UCSD Ped2, whole frames",
-        "`--encoder pixels`: raw pixels of 64×64, where this project started; ROC-AUC on the same test clips. Stretching "
+        "`--encoder pixels`: raw pixels of 64×64, where this project started; ROC-AUC on the same clips. Stretching "
         "each clip to 0..1 by its own minimum and maximum looks ahead, and no live stream can do it.",
         _table(("seed", "causal micro", "causal macro", "micro, per-video min-max"), rows),
     ]
