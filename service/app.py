@@ -23,6 +23,7 @@ from service.api import (
     health,
     ingest,
     jobs,
+    learning,
     models,
     picture,
     progress,
@@ -93,7 +94,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Rooted, root=settings.root_path)
     for module in (
         *(health, cameras, streams, picture, what_if, ingest, scores, events, export),
-        *(jobs, progress, models, tickets, session),
+        *(jobs, progress, models, learning, tickets, session),
     ):
         app.include_router(module.router)
     app.include_router(videos.make_router(settings.max_upload_bytes))

@@ -99,6 +99,7 @@ def framewatch(
 
 
 app.command(cls=Verb, epilog=verbs.TRAIN_EXAMPLES)(verbs.train)
+app.command(cls=Verb, epilog=verbs.LEARN_EXAMPLES)(verbs.learn)
 app.command(cls=Verb, epilog=verbs.SCORE_EXAMPLES)(verbs.score)
 app.command(cls=Verb, epilog=verbs.EVALUATE_EXAMPLES)(verbs.evaluate)
 app.command(cls=Verb)(verbs.info)

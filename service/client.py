@@ -30,6 +30,7 @@ from service.sending import Message, Sender, ServiceError, closing, detail_of, m
 __all__ = ["Client", "Message", "Sender", "ServiceError", "Shown"]
 
 _ENDED = ("done", "failed", "cancelled")
+_LEARNED = ("ready", "failed", "cancelled")
 _TRIAL = 60.0  # seconds that trying a camera may take
 
 
@@ -176,6 +177,41 @@ class Client:
     def events_table(self) -> str:
         """All events with their labels, as CSV."""
         return self.request("GET", "/v1/events.csv").text
+
+    # learning a camera
+
+    def learn(self, stream: str, minutes: float = 30.0) -> dict[str, Any]:
+        """Begins to record a stream for so many minutes, and to train a model on that."""
+        return _object(self.request("POST", f"/v1/streams/{quote(stream)}/learn", json={"minutes": minutes}))
+
+    def learnings(self) -> list[dict[str, Any]]:
+        """All that was learned, or is being learned, newest first."""
+        return _list(self.request("GET", "/v1/learning"), "learning")
+
+    def learning(self, id: str) -> dict[str, Any]:
+        """A learning: its state, its progress, and the report when it is ready."""
+        return _object(self.request("GET", f"/v1/learning/{quote(id)}"))
+
+    def wait_for_learning(self, id: str, *, seconds: float = 86_400.0, every: float = 0.5) -> dict[str, Any]:
+        """A learning when it has ended.
+
+        Raises:
+            TimeoutError: it has not, after so many seconds.
+        """
+        until = time.monotonic() + seconds
+        while (learning := self.learning(id))["state"] not in _LEARNED:
+            if time.monotonic() > until:
+                raise TimeoutError(f"learning {id} is {learning['state']} after {seconds:g} seconds")
+            time.sleep(every)
+        return learning
+
+    def cancel_learning(self, id: str) -> None:
+        """Cancels a learning, or forgets one that has ended."""
+        self.request("DELETE", f"/v1/learning/{quote(id)}")
+
+    def activate_learning(self, id: str) -> dict[str, Any]:
+        """Has the stream scored by the model that was learned from it."""
+        return _object(self.request("POST", f"/v1/learning/{quote(id)}/activate"))
 
     # scores as they come
 

@@ -18,6 +18,7 @@ from service.monitor import Monitor
 from service.records import Dropped, Health, IncomingFrame
 from service.stream import Stream
 from service.subscription import Close, Subscription
+from service.unscored import Unscored
 
 HEADER = struct.Struct("<QII")
 """Before each frame with `?header=1`: capture time in microseconds, number of the frame, flags (0)."""
@@ -42,7 +43,9 @@ class Ingest:
     refused: its socket is not read until there is room.
     """
 
-    def __init__(self, websocket: WebSocket, running: Monitor, member: Member, stream: Stream, *, header: bool) -> None:
+    def __init__(
+        self, websocket: WebSocket, running: Monitor, member: Member, stream: Stream | Unscored, *, header: bool
+    ) -> None:
         self._websocket = websocket
         self._running = running
         self._member = member
@@ -225,6 +228,6 @@ class Ingest:
             await self._websocket.close(self._close.code, self._close.reason)
 
 
-def _all_concluded(stream: Stream) -> bool:
+def _all_concluded(stream: Stream | Unscored) -> bool:
     """Whether it is known of every frame what became of it."""
     return stream.scored + sum(stream.dropped.values()) >= stream.frames_in

@@ -23,6 +23,7 @@ from service.auth import Access, mint, write_admin_key
 from service.batching import BatchLimits
 from service.hub import Hub
 from service.jobs import Jobs
+from service.learning.learner import Learner
 from service.member import Member
 from service.messages import Message
 from service.metrics import Metrics
@@ -67,6 +68,7 @@ class Monitor:
     hub: Hub
     roster: Roster
     jobs: Jobs
+    learner: Learner
     pictures: Pictures
     repeats: Repeats
     recorder: Recorder
@@ -137,7 +139,7 @@ class Monitor:
         found = []
         if self.draining.is_set():
             found.append("the service is stopping")
-        if self.models.active is None:
+        if self.models.active is None and not any(member.stream is not None for member in self.roster):
             found.append(NO_MODEL)
         if self.scorer.failed:
             found.append(self.scorer.failed)
@@ -240,6 +242,7 @@ class Monitor:
             *(settings, self.store, self.models, self.scorer, self.hub, announcer, self.recorder), in_loop=self.in_loop
         )
         self.jobs = Jobs(settings, self.store, self.models, self.scorer)
+        self.learner = Learner(settings, self.store, self.models, self.roster, warm=self.scorer.warm)
 
     def _open(self) -> None:
         settings = self.settings
@@ -256,6 +259,7 @@ class Monitor:
         self.recorder.start()
         self.roster.restore()
         self.jobs.start()
+        self.learner.start()
         self._retention = Retention(
             self.store.upkeep,
             max_bytes=settings.scores_max_bytes,
@@ -287,6 +291,7 @@ class Monitor:
 
     def _drain(self) -> None:
         """What has come in is scored and stored."""
+        self.learner.stop()
         self.roster.close_sources()
         self.jobs.stop()
         if not self.scorer.stop(self.settings.drain_seconds):

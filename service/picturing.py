@@ -117,7 +117,7 @@ class Pictures:
         seen = None if shown is None else (shown.score.seq, shown.health)
         while not member.removed:
             news = self._news[member.id]
-            latest = None if member.stream is None else member.stream.latest
+            latest = member.latest
             if latest is not None and (latest.score.seq, self._health(member, latest)) != seen:
                 with suppress(PictureError):
                     jpeg, size = await self._encode(member, latest, width)

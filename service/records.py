@@ -37,6 +37,7 @@ class Dropped(StrEnum):
     TOO_SLOW = "too_slow"  # the source is slower than half the model's rate
     RATE = "rate"  # over the stream's own frame-rate cap
     FAULT = "fault"  # the scorer failed on its batch
+    UNLEARNED = "unlearned"  # there is no model for its stream yet
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from service.sentry import Sentry
 from service.settings import Settings
 from service.store import Store, StoreUnavailable
 from service.stream import FrameLimits, Stream, switch
+from service.unscored import UNLEARNED, Unscored
 
 NO_MODEL = "no model is active: put a checkpoint into the model folder and activate it"
 log = logging.getLogger(__name__)
@@ -114,16 +115,16 @@ class Roster:
         for record in self._store.streams():
             member = self._enter(record)
             try:
-                self._begin(member)
+                self._begin(member, self._stream(record))
             except (ModelError, ValueError, Problem) as error:
                 member.problem = str(error)
                 log.warning("stream %s is not scored: %s", record.id, error)
 
     def create(self, record: StreamRecord) -> Member:
-        """Makes a stream and begins to score it.
+        """Makes a stream and begins to score it; one for which there is no model yet is read, to be learned.
 
         Raises:
-            Problem: 409 if the id is taken, 503 if there are too many, or no model.
+            Problem: 409 if the id is taken, 503 if there are too many.
             ModelError, OptionError, AddressError: it cannot be as the record says.
         """
         with self._changing:
@@ -132,7 +133,6 @@ class Roster:
             if len(self._members) >= self._settings.max_streams:
                 raise Problem(503, f"{len(self._members)} streams are as many as are allowed", retry_after=60)
             self._check_source(record)
-            self._model(record.options)
             record = replace(record, created=self._clock())
             stream = self._stream(record)
             self._store.put_stream(record)
@@ -157,7 +157,10 @@ class Roster:
                 member.record = record
                 self._begin(member, stream)
                 return member
-            member.stream.update(options, self._model(options))
+            model = self._model(options)
+            if model is None:
+                raise ModelError(f"{NO_MODEL}, or have the stream name one")
+            member.stream.update(options, model)
             member.stream.record = record
             member.record = record
             self._store.put_stream(record)
@@ -229,7 +232,7 @@ class Roster:
             for member in self:
                 if member.stream is None:
                     try:
-                        self._begin(member)
+                        self._begin(member, self._stream(member.record))
                     except (ModelError, ValueError, Problem) as error:
                         member.problem = str(error)
 
@@ -239,15 +242,14 @@ class Roster:
 
     def set_health(self, member: Member, health: Health, reason: str = "", error_class: str = "") -> None:
         """Notes and announces a stream's health."""
-        stream = member.stream
-        if stream is not None and stream.set_health(health, reason, error_class):
-            said = messages.health(stream.id, self._store.epoch, health, reason=reason, error_class=error_class)
+        inlet = member.inlet
+        if inlet is not None and inlet.set_health(health, reason, error_class):
+            said = messages.health(inlet.id, self._store.epoch, health, reason=reason, error_class=error_class)
             self._publish([said])
 
     def arrived(self, member: Member, frame: IncomingFrame) -> None:
         """A frame of a pushed stream has come."""
-        if member.ring is not None and isinstance(frame.data, bytes):
-            member.ring.add(frame.captured, frame.data)
+        self._spread(member, frame)
         member.last_frame = self._monotonic()
         if member.health is not Health.LIVE:
             self.set_health(member, Health.LIVE)
@@ -288,6 +290,8 @@ class Roster:
         if member.stream is not None:
             self._scorer.detach(member.stream)
             member.stream.close()
+        if member.unscored is not None:
+            member.unscored.closed = True
         self._scorer.run(partial(self._announcer.end, member.watch, STREAM_ENDED)).result()
         member.removed = True
 
@@ -312,15 +316,18 @@ class Roster:
         self._in_loop(partial(self._hub.open, record.id, newest))
         return member
 
-    def _begin(self, member: Member, stream: Stream | None = None) -> None:
-        """Attaches a stream to the engine and begins to read its source."""
+    def _begin(self, member: Member, stream: Stream | None) -> None:
+        """Attaches a stream to the engine and begins to read its source; without a model it is read all the same."""
         record = member.record
         if stream is None:
-            stream = self._stream(record)
+            self._wait(member)
+            return
         stream.seq = self._store.last_seq(record.id)
         member.problem = ""
         member.stream = stream
         self._scorer.attach(stream)
+        if member.unscored is not None:
+            self._release(member, member.unscored)
         if record.source is not None:
             stream.on_room = partial(self._readers.grant, record.id)
             self._readers.add(
@@ -332,18 +339,36 @@ class Roster:
                 policy=record.options.policy,
             )
 
-    def _stream(self, record: StreamRecord) -> Stream:
+    def _wait(self, member: Member) -> None:
+        """Begins to read a stream that has no model yet: at its own pace, as nothing holds it back."""
+        record = member.record
+        member.problem = UNLEARNED
+        if member.unscored is not None:
+            self._readers.change(record.id, policy="latest", max_rate=record.options.max_rate)
+            return
+        member.unscored = Unscored(record.id, clock=self._clock)
+        if record.source is not None:
+            self._readers.add(record.id, record.source, loop=record.loop, max_rate=record.options.max_rate)
+
+    def _release(self, member: Member, unscored: Unscored) -> None:
+        """There is a model now: the source is opened anew, as the stream is to have it."""
+        self._readers.remove(member.id)
+        unscored.closed = True
+        member.unscored = None
+        if member.sender is not None:
+            self._in_loop(partial(member.sender.stop, "the stream has a model now: connect again"))
+
+    def _stream(self, record: StreamRecord) -> Stream | None:
+        """A stream that is to be scored; None: there is no model for it yet."""
         limits = FrameLimits(self._settings.max_frame_bytes, self._settings.max_pixels)
-        sentry = Sentry(self._store.reference(record.id))
         model = self._model(record.options)
+        if model is None:
+            return None
+        sentry = Sentry(self._store.reference(record.id))
         return Stream(record, model, frame_limits=limits, backlog=self.backlog, sentry=sentry)
 
-    def _model(self, options: StreamOptions) -> Model:
-        if options.model is not None:
-            return self._models.get(options.model)
-        if self._models.active is None:
-            raise Problem(503, NO_MODEL, retry_after=30)
-        return self._models.active
+    def _model(self, options: StreamOptions) -> Model | None:
+        return self._models.active if options.model is None else self._models.get(options.model)
 
     def _follow(self, member: Member) -> None:
         """On the engine's thread."""
@@ -361,12 +386,20 @@ class Roster:
     def _offer(self, id: str, frame: IncomingFrame) -> bool:
         """For the readers. A frame of a stream that is gone counts as taken."""
         member = self._members.get(id)
-        if member is None or member.stream is None or member.stream.closed:
+        inlet = None if member is None else member.inlet
+        if member is None or inlet is None or inlet.closed:
             return True
-        taken = member.stream.offer(frame)
-        if taken and member.ring is not None and isinstance(frame.data, bytes):
-            member.ring.add(frame.captured, frame.data)
+        taken = inlet.offer(frame)
+        if taken:
+            self._spread(member, frame)
         return taken
+
+    def _spread(self, member: Member, frame: IncomingFrame) -> None:
+        """A frame was taken in: it goes to whoever keeps frames."""
+        if member.ring is not None and isinstance(frame.data, bytes):
+            member.ring.add(frame.captured, frame.data)
+        for tap in tuple(member.taps):
+            tap(frame)
 
     def _keep(self, id: str, captured: float, still: bytes) -> None:
         """For the readers: a picture of a source whose frames come decoded."""

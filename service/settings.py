@@ -140,6 +140,13 @@ class Settings(BaseSettings):
         4.0, "Model", "Wait for a batch", "How long a frame waits for others while the device is busy anyway.",
         "MILLISECONDS", ge=0, le=1000)
 
+    learning_max_bytes: Bytes = _setting(
+        4_000_000_000, "Model", "Size of a recording", "Footage recorded to learn a camera from, at most; it is "
+        "removed when the model is made.", "BYTES", ge=1_000_000, le=10**15)
+    learning_threads: int | None = _setting(
+        None, "Model", "Threads for learning", "Processor threads that a training takes, at the lowest priority; if "
+        "not given, half of the cores.", "N", ge=1, le=256)
+
     max_streams: int = _setting(
         500, "Limits", "Streams", "Streams at one time; more are refused with 503.", "N", ge=1, le=100_000)
     max_clients: int = _setting(

@@ -29,13 +29,14 @@ async def ingest(
     member = running.roster.get(id)
     if member.record.source is not None:
         raise Problem(409, f"stream {id} has a source of its own: frames cannot be pushed to it")
-    if member.stream is None:
+    inlet = member.inlet
+    if inlet is None:
         raise Problem(503, member.problem, retry_after=30)
     if member.sender is not None:
         raise Problem(409, f"another client sends the frames of stream {id}")
     key = key_of(websocket)
     running.enter(key)
-    session = member.sender = Ingest(websocket, running, member, member.stream, header=header)
+    session = member.sender = Ingest(websocket, running, member, inlet, header=header)
     try:
         subscription = subscribe(running, id, None, 0) if scores else None
         await websocket.accept()

@@ -164,10 +164,10 @@ async def heatmap(id: str, running: Running) -> Response:
 
 
 def _latest(running: Running, id: str) -> Latest:
-    stream = running.roster.get(id).stream
-    if stream is None or stream.latest is None:
-        raise Problem(404, f"stream {id} has no scored frame yet")
-    return stream.latest
+    latest = running.roster.get(id).latest
+    if latest is None:
+        raise Problem(404, f"stream {id} has no frame yet")
+    return latest
 
 
 def _picture(data: bytes) -> Response:

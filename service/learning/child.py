@@ -7,14 +7,14 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from model.clips import Clip, FolderClip
 from model.footage import open_footage
-from model.progress import Tick
+from model.progress import Progress, Tick
 from service import faults
 from service.learning.recording import FPS
 from service.wire import Message, Wire
@@ -62,17 +62,27 @@ def main(descriptor: int) -> None:
 
 
 def learn(
-    clips: Path, out: Path, *, threads: int, command: str, choices: dict[str, Any], progress: Told
+    clips: Path,
+    out: Path,
+    *,
+    threads: int | None,
+    command: str,
+    choices: dict[str, Any],
+    progress: Progress,
+    device: str = "cpu",
+    say: Callable[[str], None] = lambda said: None,
 ) -> dict[str, Any]:
     """Trains on a recording, and goes on with a training of it that was cut off.
 
     Args:
         clips: folder of a `Recording`.
         out: checkpoint to write.
-        threads: of the processor.
+        threads: of the processor; None: one a core.
         command: for the checkpoint's record.
         choices: fields of `TrainSettings`.
-        progress: told how far it is.
+        progress: shows how far it is.
+        device: auto, cpu, cuda or cuda:N; in a service the device is for scoring.
+        say: called with what a user should know on the way.
 
     Returns:
         The report: `text`, `notes`, minutes of footage, what is expected of the threshold, coverage, self-test.
@@ -80,13 +90,9 @@ def learn(
     Raises:
         FootageError, TrainError: it cannot be learned from.
     """
-    import torch
-
+    from model.device import choose_device
     from training.fit import ResumeError
     from training.train import TrainSettings, train
-
-    torch.set_num_threads(threads)
-    said: list[str] = []
 
     def run(resume: bool) -> dict[str, Any]:
         with open_footage([clips], fps=FPS) as footage:
@@ -95,13 +101,13 @@ def learn(
                 footage,
                 out,
                 settings,
-                device=torch.device("cpu"),
+                device=choose_device(device),
                 precision="float32",
                 threads=threads,
                 skip_bad=True,
                 resume=resume,
                 command=command,
-                say=said.append,
+                say=say,
                 progress=progress,
             )
         facts = report.to_json()
@@ -119,7 +125,9 @@ def learn(
 
 def mean_interval(clips: list[Clip]) -> float | None:
     """Seconds between the pictures of a recording in the mean: thinning leaves steps of two lengths."""
-    spans = [(clip.files[-1][0] - clip.files[0][0], len(clip.files) - 1) for clip in clips if isinstance(clip, FolderClip)]
+    spans = [
+        (clip.files[-1][0] - clip.files[0][0], len(clip.files) - 1) for clip in clips if isinstance(clip, FolderClip)
+    ]
     steps = sum(count for _, count in spans)
     total = sum(span for span, _ in spans)
     return total / steps / FPS if steps and total > 0 else None

@@ -20,10 +20,11 @@ from service.learning.recording import Recording, RecordingFull, RecordingLimits
 from service.learning.records import OPEN, Learning, LearningError, LearningState
 from service.learning.tap import Tap
 from service.learning.training import Training
+from service.member import Member
 from service.models import ENDING, Model, Models
 from service.problems import Problem, not_found
 from service.records import Health
-from service.roster import Member, Roster
+from service.roster import Roster
 from service.settings import Settings
 from service.store import Store, StoreUnavailable
 
@@ -251,8 +252,7 @@ class Learner:
     def _record(self, id: str) -> None:
         learning = self._open[id]
         wanted = 60 * learning.minutes
-        limits = RecordingLimits(self._settings.learning_max_bytes, clip=min(30.0, max(2.0, wanted / 10)))
-        recording = Recording(self.folder / id / "clips", limits)
+        recording = Recording(self.folder / id / "clips", RecordingLimits(self._settings.learning_max_bytes))
         member = self._member(learning.stream)
         tap = Tap()
         member.taps.add(tap)
@@ -286,7 +286,9 @@ class Learner:
                 continue
             heard = now
             if member.stream is not None and member.stream.sentry.tampering:
-                self._note(id, detail=f"{_done(recording, wanted)}; waits, the camera is {member.stream.sentry.tampering}")
+                self._note(
+                    id, detail=f"{_done(recording, wanted)}; waits, the camera is {member.stream.sentry.tampering}"
+                )
                 continue
             try:
                 if not recording.add(frame.pts, frame.data):
@@ -338,10 +340,11 @@ class Learner:
         learning = self._open[id]
         folder = self.folder / id
         recording = Recording(folder / "clips", RecordingLimits(self._settings.learning_max_bytes))
+        recording.tidy()
         if recording.seconds < LEAST * 0.9:
             raise LearningError(
-                f"{recording.seconds:.1f} seconds were recorded, which is too little to learn from: {LEAST:g} at least, "
-                "half an hour is better"
+                f"{recording.seconds:.1f} seconds were recorded, which is too little: {LEAST:g} at least, half an hour "
+                "is better"
             )
         detail = learning.detail
         while not self._training.acquire(timeout=_LOOK):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ FPS: Final = 1000.0
 _LINES: Final = 480  # twice the lines that a network sees
 _LARGEST: Final = 1280 * 720  # pixels of a JPEG that is kept as it came
 _QUALITY: Final = 92
+_FEWEST: Final = 16  # pictures of a clip, two windows
 _EARLY: Final = 0.1  # of an interval: what comes a little early is taken
 
 
@@ -104,6 +106,15 @@ class Recording:
         self.frames += 1
         self.bytes += len(picture)
         return True
+
+    def tidy(self) -> None:
+        """Removes clips that are too short for windows to fit in, as a shaky connection leaves them."""
+        clips = {clip: sorted(clip.iterdir()) for clip in self._folder.iterdir()}
+        for clip, files in clips.items():
+            if len(files) < _FEWEST:
+                shutil.rmtree(clip)
+                self.frames -= len(files)
+                self.seconds -= int(files[-1].stem) / FPS if files else 0.0
 
     def _begin(self, pts: float, size: tuple[int, int]) -> None:
         self._clips += 1

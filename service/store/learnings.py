@@ -43,5 +43,6 @@ def delete(connection: sqlite3.Connection, id: str) -> bool:
 
 
 def _learning(row: Sequence[Any]) -> Learning:
-    *facts, report = row
-    return Learning(*facts, report=None if report is None else json.loads(report))
+    id, stream, state, minutes, created, finished, progress, detail, recorded, model, report = row
+    found = None if report is None else json.loads(report)
+    return Learning(id, stream, state, minutes, created, finished, progress, detail, recorded, model, found)

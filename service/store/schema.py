@@ -66,6 +66,12 @@ MAIN_STEPS: tuple[Step, ...] = (
             stream TEXT PRIMARY KEY, picture BLOB NOT NULL, matched INTEGER NOT NULL,
             longest_still REAL NOT NULL) WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE learnings (
+            key INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, stream TEXT NOT NULL, state TEXT NOT NULL,
+            minutes REAL NOT NULL, created REAL NOT NULL, finished REAL, progress REAL NOT NULL, detail TEXT NOT NULL,
+            recorded REAL NOT NULL, model TEXT, report TEXT)""",
+    ),
 )
 
 HISTORY_STEPS: tuple[Step, ...] = (

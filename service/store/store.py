@@ -16,8 +16,22 @@ from typing import TypeVar, get_args
 
 from model.tables import Row
 from model.tampering import Reference
+from service.learning.records import Learning
 from service.records import Event, EventLabel, Job, JobState, KeyRecord, Score, SessionRecord, StreamRecord
-from service.store import alerts, event_files, events, files, jobs, keys, requests, scores, sentries, sessions, streams
+from service.store import (
+    alerts,
+    event_files,
+    events,
+    files,
+    jobs,
+    keys,
+    learnings,
+    requests,
+    scores,
+    sentries,
+    sessions,
+    streams,
+)
 from service.store.readers import Readers
 from service.store.upkeep import Upkeep
 from service.store.writer import Writer
@@ -315,6 +329,26 @@ class Store:
         """
         while self._write(partial(jobs.clear_rows, id=id, limit=_PAGE)):
             pass
+
+    # learnings
+
+    def put_learning(self, learning: Learning) -> None:
+        """Stores a learning, or what changed of it."""
+        self._write(partial(learnings.put, learning=learning))
+
+    def learning(self, id: str) -> Learning | None:
+        """A learning by its id."""
+        with self._readers.reading() as connection:
+            return learnings.one(connection, id)
+
+    def learnings(self) -> list[Learning]:
+        """All learnings, newest first."""
+        with self._readers.reading() as connection:
+            return learnings.every(connection)
+
+    def delete_learning(self, id: str) -> bool:
+        """Removes a learning; whether there was one."""
+        return self._write(partial(learnings.delete, id=id))
 
     # keys
 

@@ -1,0 +1,35 @@
+"""The process that trains: it can be killed, and says why it failed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from service.learning.records import LearningError
+from service.learning.training import Training
+
+
+def run(training: Training, folder: Path) -> None:
+    training.run(folder / "clips", folder / "out.safetensors", threads=1, command="", choices={}, on_progress=print)
+
+
+def test_footage_that_is_not_there_is_the_reason(tmp_path: Path) -> None:
+    with Training(tmp_path) as training, pytest.raises(LearningError, match=r"clips.*not"):
+        run(training, tmp_path)
+
+
+def test_a_process_that_is_killed_says_so(tmp_path: Path) -> None:
+    with Training(tmp_path) as training:
+        os.kill(training.pid, signal.SIGKILL)
+        with pytest.raises(LearningError, match=r"ended too early \(killed by SIGKILL\)"):
+            run(training, tmp_path)
+
+
+def test_a_process_that_is_stopped_says_so(tmp_path: Path) -> None:
+    with Training(tmp_path) as training:
+        training.stop()
+        with pytest.raises(LearningError, match="it was stopped"):
+            run(training, tmp_path)
