@@ -70,7 +70,8 @@ def test_a_recording_goes_on_after_a_restart(tmp_path: Path) -> None:
     record(first, [0, 0.1, 0.2])
     (tmp_path / "clip-00001" / "000000300.jpg").touch()  # cut off by a crash
     again = Recording(tmp_path, LIMITS)
-    assert (again.frames, again.bytes, again.seconds) == (3, first.bytes, pytest.approx(0.2))
+    assert (again.frames, again.bytes) == (3, first.bytes)
+    assert again.seconds == pytest.approx(0.2)
     record(again, [0, 0.1])
     assert clips(tmp_path) == [[0, 100, 200], [0, 100]]
 
