@@ -75,6 +75,9 @@ class Settings(BaseSettings):
         8000, "Network", "Port", "Port to listen on; 0 takes a free one.", "N", ge=0, le=65535)
     root_path: Annotated[str, AfterValidator(check_root_path)] = _setting(
         "", "Network", "Root path", "Path at which a reverse proxy shows the service, such as /cameras.", "PATH")
+    trusted_proxies: Networks = _setting(
+        ("127.0.0.0/8", "::1/128"), "Network", "Trusted proxies", "Reverse proxies whose X-Forwarded-For and "
+        "X-Forwarded-Proto are believed.", "CIDR", flag="trusted_proxy")
     ssl_certfile: Location | None = _setting(
         None, "Network", "TLS certificate", "PEM file of the certificate and its chain; with it, only TLS is spoken.",
         "FILE")

@@ -40,6 +40,14 @@ class TrialBody(Body):
 class TrialView(BaseModel):
     """What came of it."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"ok": True, "width": 1920, "height": 1080, "frame_rate": 25.0},
+                {"ok": False, "error_class": "auth", "reason": "the camera refuses the user or password"},
+            ]
+        }
+    )
     ok: bool
     width: int | None = Field(default=None, description="Of its pictures, pixels.")
     height: int | None = None

@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.views import Body, Time, moment
 from service.records import ClipState, Event, EventFiles, EventLabel
 
+_EVENT: dict[str, Any] = {
+    "id": 17,
+    "stream": "gate",
+    "kind": "anomaly",
+    "epoch": 3,
+    "started": "2026-01-31T12:00:00.000000Z",
+    "ended": "2026-01-31T12:00:04.200000Z",
+    "peaked": "2026-01-31T12:00:01.900000Z",
+    "peak": 0.71,
+    "peak_frame": 2421,
+    "first_seq": 1201,
+    "peak_seq": 1220,
+    "last_seq": 1243,
+    "muted": False,
+    "label": None,
+    "reason": "",
+    "heat": [[0.0, 0.4], [0.1, 1.9]],
+    "clip": "/v1/events/17/clip.mp4",
+    "clip_state": "ready",
+    "clip_reason": "",
+    "clip_started": "2026-01-31T11:59:55.000000Z",
+    "clip_ended": "2026-01-31T12:00:09.200000Z",
+    "snapshot": "/v1/events/17/snapshot.jpg",
+    "heatmap": "/v1/events/17/heatmap.png",
+}
+
 
 class EventView(BaseModel):
     """An excursion."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_EVENT]})
     id: int
     stream: str
     kind: str

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from model.tables import Row
 from service.api.views import Time, moment
 from service.records import Job, JobState
 
+_JOB: dict[str, Any] = {
+    "id": "4f2a9c1d0b7e6a53",
+    "state": "running",
+    "files": ["monday.mp4"],
+    "options": {"smooth": None, "normalize": "none", "align": "last", "repair": "noise", "fps": None, "model": None},
+    "created": "2026-01-31T12:00:00.000000Z",
+    "started": "2026-01-31T12:00:01.000000Z",
+    "finished": None,
+    "progress": 0.42,
+    "frames": 840,
+    "error": "",
+}
+
 
 class JobView(BaseModel):
     """Uploaded videos, and how far they are."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_JOB]})
     id: str
     state: JobState
     files: list[str]

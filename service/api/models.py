@@ -7,10 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from service.api.deps import ADMIN, READ, Running, problems
 from service.models import Listing
+from service.monitor import Monitor
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -26,6 +27,7 @@ class ModelView(BaseModel):
     config: dict[str, Any] | None
     calibration: dict[str, Any] | None
     provenance: dict[str, Any] | None
+    streams: list[str] = Field(description="Ids of the streams that it scores now.")
 
 
 class ModelList(BaseModel):
@@ -35,7 +37,7 @@ class ModelList(BaseModel):
 @router.get("", operation_id="list_models", dependencies=[READ], responses=problems())
 async def models(running: Running) -> ModelList:
     """All models, also those that cannot be used."""
-    return ModelList(models=[_view(one) for one in await asyncio.to_thread(running.models.list)])
+    return ModelList(models=[_view(one, running) for one in await asyncio.to_thread(running.models.list)])
 
 
 @router.post("/{name}/activate", operation_id="activate_model", dependencies=[ADMIN], responses=problems(404, 409))
@@ -43,10 +45,10 @@ async def activate(name: str, running: Running) -> ModelView:
     """Score all streams that name no model with this one: warmed first; if it does not fit one, nothing changes."""
     await asyncio.to_thread(running.activate, name)
     found = {one.name: one for one in await asyncio.to_thread(running.models.list)}
-    return _view(found[name])
+    return _view(found[name], running)
 
 
-def _view(one: Listing) -> ModelView:
+def _view(one: Listing, running: Monitor) -> ModelView:
     about = one.about
     return ModelView(
         name=one.name,
@@ -57,4 +59,9 @@ def _view(one: Listing) -> ModelView:
         config=None if about is None else asdict(about.config),
         calibration=None if about is None else asdict(about.calibration),
         provenance=None if about is None else asdict(about.provenance),
+        streams=[
+            member.id
+            for member in running.roster
+            if member.stream is not None and member.stream.plan.model.name == one.name
+        ],
     )

@@ -24,6 +24,9 @@ class Login(Body):
 class SessionView(BaseModel):
     """Who asks."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"auth": True, "name": "control room", "scopes": ["read"], "csrf": "9f2c..."}]}
+    )
     auth: bool = Field(description="Whether keys are needed at all.")
     name: str = Field(description='Of the key; "" where none is needed.')
     scopes: list[Scope]

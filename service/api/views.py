@@ -109,9 +109,57 @@ class OptionsView(BaseModel):
     cooldown: float | None
 
 
+_SCORE: dict[str, Any] = {
+    "epoch": 3,
+    "seq": 1201,
+    "frame": 2402,
+    "pts": 120.1,
+    "captured": "2026-01-31T12:00:00.000000Z",
+    "scored": "2026-01-31T12:00:00.041000Z",
+    "raw": 0.31,
+    "score": 0.28,
+    "smoothed": 0.26,
+    "threshold": 0.8,
+    "state": "normal",
+    "dropped": 0,
+    "reason": "",
+    "reliable": True,
+}
+_STREAM: dict[str, Any] = {
+    "id": "gate",
+    "name": "North gate",
+    "source": "rtsp://10.0.0.5/live",
+    "loop": False,
+    "created": "2026-01-31T08:00:00.000000Z",
+    "options": {
+        "model": None,
+        "threshold": None,
+        "smoothing": None,
+        "policy": "latest",
+        "max_rate": None,
+        "muted_until": None,
+        "mask": [],
+        "minimum": None,
+        "cooldown": None,
+    },
+    "health": "live",
+    "reason": "",
+    "error_class": "",
+    "model": "gate-summer",
+    "threshold": 0.8,
+    "tampering": "",
+    "frames": 2403,
+    "scored": 1201,
+    "dropped": {"thinned": 1201, "overload": 0, "bad": 0, "too_slow": 0, "rate": 0, "fault": 0},
+    "reconnects": 1,
+    "latest": _SCORE,
+}
+
+
 class StreamView(BaseModel):
     """A stream, and how it is."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_STREAM]})
     id: str
     name: str
     source: str | None
@@ -134,6 +182,7 @@ class StreamView(BaseModel):
 class ScoreView(BaseModel):
     """One scored frame."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_SCORE]})
     epoch: int
     seq: int
     frame: int

@@ -68,6 +68,9 @@ def test_under_a_root_path_everything_points_below_it(tmp_path: Path, stripped: 
         with httpx2.Client(base_url=base, timeout=60) as client:
             answer = client.post("/v1/session", json={"key": key})
             assert "path=/cameras" in answer.headers["set-cookie"].lower()
+            assert "secure" not in answer.headers["set-cookie"].lower()
+            tls = client.post("/v1/session", json={"key": key}, headers={"X-Forwarded-Proto": "https"})
+            assert "secure" in tls.headers["set-cookie"].lower()
             client.headers["X-API-Key"] = key
             made = client.post("/v1/streams", json={"id": "gate"})
             assert made.headers["location"] == "/cameras/v1/streams/gate"

@@ -30,6 +30,7 @@ def test_streams_are_put_shown_and_asked_about(service: Served) -> None:
             for n, image in enumerate(pictures(20)):
                 sender.send(png(image), captured=n * INTERVAL)
             list(sender.finish())
+        assert {one["name"]: one["streams"] for one in client.models()} == {"door": [id]}
         shown = next(client.pictures(id, width=64, heat=True))
         assert (shown.message["seq"], shown.message["health"]) == (20, "ended")
         assert shown.jpeg.startswith(b"\xff\xd8")

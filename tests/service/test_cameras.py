@@ -130,7 +130,7 @@ def test_the_demo_is_calm_until_something_happens() -> None:
     with open_footage([demo.LOOPS[demo.SOURCE]]) as footage:
         (clip,) = footage.clips
         scored = ClipScorer(load(bundled()).detector).score(clip)
-        for one in islice(scored, round(10 * (onset + 6))):
+        for one in islice(scored, round(10 * (onset + 3))):
             if one.row.state is State.ANOMALOUS:
                 alarms.append(one.row.time)
     assert alarms
