@@ -23,9 +23,10 @@ from service.records import Job, JobState
 from service.sandbox import DecodeLimits
 from service.scorer import Scorer, ScorerError
 from service.settings import Settings
-from service.store import Store
+from service.store import Store, StoreUnavailable
 
 ENDED: frozenset[JobState] = frozenset(["done", "failed", "cancelled"])
+_AGAIN = 1.0  # seconds until a job that could not be stored is tried again
 log = logging.getLogger(__name__)
 
 
@@ -206,10 +207,19 @@ class Jobs:
                 job = next(iter(self._open.values()))
             try:
                 self._conclude(job.id, self._run(job))
+            except StoreUnavailable as error:
+                self._put_off(job, error)
             except Exception:
                 log.exception("job %s could not be concluded", job.id)
                 with self._changed:
                     self._open.pop(job.id, None)
+
+    def _put_off(self, job: Job, error: StoreUnavailable) -> None:
+        """Nothing can be stored at present, so the job begins anew a little later."""
+        log.warning("job %s begins anew when its scores can be stored: %s", job.id, error)
+        with self._changed:
+            self._open[job.id] = replace(job, state="queued", started=None, progress=0.0, frames=0)
+            self._changed.wait_for(lambda: self._stopping, _AGAIN)
 
     def _conclude(self, id: str, job: Job | None) -> None:
         """Stores how a job ended; None: the service stops, and it begins anew at the next start."""
@@ -225,6 +235,7 @@ class Jobs:
     def _run(self, job: Job) -> Job | None:
         try:
             self._check(job.id)
+            self._store.clear_job_rows(job.id)
             job = self._note(replace(job, state="running", started=self._clock()))
             frames = self._score(job)
             return replace(self._open[job.id], state="done", finished=self._clock(), progress=1.0, frames=frames)
@@ -232,6 +243,8 @@ class Jobs:
             now = self._open[job.id]
             if self._stopping:
                 return None
+            if isinstance(error, StoreUnavailable):
+                raise
             with suppress(Exception):
                 self._store.clear_job_rows(job.id)
             if job.id in self._cancelled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -61,13 +62,14 @@ def not_found(what: str, id: object) -> Problem:
 
 def install(app: FastAPI) -> None:
     """Makes every error of an application a problem."""
-    app.add_exception_handler(Problem, _answer)
-    app.add_exception_handler(HTTPException, _answer)
-    app.add_exception_handler(RequestValidationError, _answer)
-    app.add_exception_handler(WebSocketRequestValidationError, _answer)
+    answer: Any = _answer  # of a request and of a websocket alike, which the framework does but its types do not know
+    app.add_exception_handler(Problem, answer)
+    app.add_exception_handler(HTTPException, answer)
+    app.add_exception_handler(RequestValidationError, answer)
+    app.add_exception_handler(WebSocketRequestValidationError, answer)
     for kind in _STATUSES:
-        app.add_exception_handler(kind, _answer)
-    app.add_exception_handler(Exception, _answer)
+        app.add_exception_handler(kind, answer)
+    app.add_exception_handler(Exception, answer)
     build = app.build_middleware_stack
     # Around everything: the framework's own limit of bodies stands outside the middleware that can be added.
     app.build_middleware_stack = lambda: PlainRefusals(build())  # type: ignore[method-assign]
@@ -123,13 +125,14 @@ def respond(problem: Problem, instance: str) -> Response:
     return Response(orjson.dumps(body, default=str), problem.status, headers, "application/problem+json")
 
 
-async def _answer(connection: HTTPConnection, error: Exception) -> Response:
+async def _answer(connection: HTTPConnection, error: Exception) -> Response | None:
     problem = _problem_of(error)
     response = respond(problem, connection.url.path)
     if isinstance(error, HTTPException) and error.headers:
         response.headers.update(error.headers)
     if isinstance(connection, WebSocket):
         await _end_websocket(connection, problem, response)
+        return None  # a second response would be one too many
     return response
 
 
@@ -154,6 +157,8 @@ def _problem_of(error: Exception) -> Problem:
     for kind, status in _STATUSES.items():
         if isinstance(error, kind):
             return Problem(status, str(error), retry_after=RETRY_AFTER if status == 503 else None)
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return Problem(507, f"the disk is full ({error.strerror}): make room", retry_after=60)
     log.error("a request failed", exc_info=error)
     return Problem(500, "the service failed on this request; its log says why")
 
@@ -178,6 +183,8 @@ def _phrase(status: int) -> str:
     except ValueError:
         return "Error"
 
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _STATUSES: dict[type[Exception], int] = {
     StoreUnavailable: 503,

@@ -17,6 +17,7 @@ from service.hub import Hub
 from service.member import Member
 from service.messages import Message
 from service.models import Model, ModelError, Models
+from service.plan import make_plan
 from service.problems import Problem, not_found
 from service.readers.supervisor import Readers, SourceError
 from service.recorder.recorder import Recorder
@@ -160,10 +161,11 @@ class Roster:
             model = self._model(options)
             if model is None:
                 raise ModelError(f"{NO_MODEL}, or have the stream name one")
-            member.stream.update(options, model)
+            plan = make_plan(model, options, member.stream.plan.repair)
+            self._store.put_stream(record)  # before anything changes: the disk may be full
+            member.stream.follow(plan, options)
             member.stream.record = record
             member.record = record
-            self._store.put_stream(record)
             self._scorer.run(partial(self._follow, member))
             self._readers.change(id, policy=options.policy, max_rate=options.max_rate)
             return member
@@ -204,8 +206,10 @@ class Roster:
         """
         with self._changing:
             member = self.get(id)
+            self._store.delete_stream(id)  # before anything ends: the disk may be full
             self._end(member)
-            self._store.delete_stream(id, purge)
+            if purge:
+                self._store.delete_stream(id, purge=True)
             self._recorder.close(id, purge=purge)
             del self._members[id]
             sender = member.sender

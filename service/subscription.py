@@ -17,6 +17,7 @@ from service.replay import History, Position, Replay, Said
 GRACE = 1.0
 """Seconds in which a subscriber that has ended may still get its last messages."""
 
+_AT_ONCE = 64  # messages that are sent before others have their turn
 log = logging.getLogger(__name__)
 
 
@@ -146,9 +147,13 @@ class Subscription:
         """
 
         async def sending() -> None:
+            count = 0
             async with aclosing(self.__aiter__()) as said:
                 async for data in said:
                     await send(data)
+                    count += 1
+                    if not count % _AT_ONCE:  # sending need not wait for anything, not even to learn of a lost client
+                        await asyncio.sleep(0)
 
         sender = asyncio.create_task(sending())
         ended = asyncio.create_task(self._ended.wait())

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from websockets.sync.client import ClientConnection
 
 from service.app import create_app
 from service.commands.serve import DrainingServer, server_config
@@ -83,3 +86,16 @@ def served(folder: Path, **changes: Any) -> Iterator[Served]:
         server.should_exit = True
         thread.join(60)
         assert not thread.is_alive(), "the server does not end"
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 120.0) -> None:
+    """Returns when something has happened; the machine may be busy."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.02)
+
+
+def vanish(end: ClientConnection) -> None:
+    """The client is gone without a goodbye, as one that was killed."""
+    end.socket.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,77 @@
+"""A subscriber that is cut off again and again has every score once in the end, or was told what it misses."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import orjson
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from service.client import Client, Message
+from service.subscription import SubscriberLimits
+from tests.e2e.serving import Served, served, vanish
+from tests.e2e.test_faults import FRAMES
+from tests.model.detectors import INTERVAL
+
+CUTS = 50
+COUNT = 600
+"""Frames; so many that the last cut comes before the last score."""
+
+
+def connections(service: Served, dice: random.Random, cuts: int) -> Iterator[Message]:
+    """What many connections are told, one after the other; each but the last is cut off.
+
+    A cut loses what is on its way: the client goes on from the last message that it has read.
+    """
+    since = "1:0"
+    for number in range(cuts + 1):
+        left = dice.randint(0, 2 * COUNT // cuts) if number < cuts else COUNT
+        with (
+            connect(f"{service.ws}/v1/streams/gate/scores?since={since}", proxy=None) as end,
+            suppress(ConnectionClosed),
+        ):
+            while left >= 0:
+                message: Message = orjson.loads(end.recv(timeout=120))
+                if message["type"] in ("score", "gap"):
+                    since = f"{message['epoch']}:{message['seq']}"
+                    yield message
+                    if message["seq"] == COUNT:
+                        return
+                left -= 1
+            vanish(end)
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["everything kept", "little kept"])
+def test_after_fifty_cuts_every_seq_has_come_once_or_a_gap_said_which(tmp_path: Path, kept: bool) -> None:
+    dice = random.Random(11)
+    with served(tmp_path, replay_count=1000 if kept else 5) as running, Client(running.url, timeout=120) as client:
+        if not kept:
+            running.monitor.hub._limits = SubscriberLimits(replayed=10)
+        client.create_stream(id="gate", policy="every")
+
+        def push() -> None:
+            with Client(running.url, timeout=120) as other, other.ingest("gate", header=True, scores=False) as sender:
+                for n in range(COUNT):
+                    sender.send(FRAMES[n % len(FRAMES)], captured=n * INTERVAL, number=n)
+                list(sender.finish())
+
+        pushing = threading.Thread(target=push)
+        pushing.start()
+        got: list[int] = []
+        missed: list[int] = []
+        for message in connections(running, dice, CUTS):
+            if message["type"] == "gap":
+                missed += range(message["first_seq"], message["seq"] + 1)
+                assert message["missed"] in (None, message["seq"] - message["first_seq"] + 1)
+            else:
+                got.append(message["seq"])
+        pushing.join(120)
+    assert sorted(got + missed) == list(range(1, COUNT + 1))
+    assert got == sorted(got)
+    assert bool(missed) is not kept
