@@ -189,6 +189,7 @@ class Roster:
             self._check_source(record)
             record = replace(record, created=member.record.created)
             stream = self._stream(record)
+            self._store.put_stream(record)  # before anything ends: the disk may be full
             self._end(member)
             self._store.put_stream(record)  # behind the last scores: the numbers go on after them
             successor = self._enter(record)
