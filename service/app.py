@@ -32,6 +32,7 @@ from service.api import (
     streams,
     tickets,
     videos,
+    webhooks,
     what_if,
 )
 from service.logs import RequestLog
@@ -94,7 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Rooted, root=settings.root_path)
     for module in (
         *(health, cameras, streams, picture, what_if, ingest, scores, events, export),
-        *(jobs, progress, models, learning, tickets, session),
+        *(jobs, progress, models, learning, tickets, session, webhooks),
     ):
         app.include_router(module.router)
     app.include_router(videos.make_router(settings.max_upload_bytes))

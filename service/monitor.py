@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from model.atomic import atomic_path
@@ -18,6 +19,8 @@ from model.detector import Precision
 from model.device import choose_device, choose_precision
 from model.workers import Workers
 from service import demo
+from service.alerts.dispatcher import Dispatcher
+from service.alerts.posting import Poster
 from service.announcer import Announcer
 from service.auth import Access, mint, write_admin_key
 from service.batching import BatchLimits
@@ -28,12 +31,13 @@ from service.member import Member
 from service.messages import Message
 from service.metrics import Metrics
 from service.models import Model, ModelError, Models
+from service.networks import Networks
 from service.picturing import Pictures
 from service.problems import Problem
 from service.recorder.recorder import Recorder
 from service.recorder.recording import ClipTimes
 from service.recorder.shelf import ShelfLimits
-from service.records import Health
+from service.records import AlertState, Health
 from service.repeats import Repeats
 from service.retention import JobLimits, Retention, disk_is_short
 from service.roster import NO_MODEL, Roster
@@ -72,6 +76,8 @@ class Monitor:
     pictures: Pictures
     repeats: Repeats
     recorder: Recorder
+    poster: Poster
+    dispatcher: Dispatcher
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -229,12 +235,17 @@ class Monitor:
             memory=settings.clip_memory_bytes,
             event=self.store.event,
         )
+        self.poster = Poster(Networks(settings.webhook_networks))
+        self.dispatcher = Dispatcher(
+            self.store.outbox, self.poster.post, base=settings.public_url or settings.root_path
+        )
         announcer = Announcer(
             self.store,
             watch=lambda id: self.roster.watch(id),
             publish=lambda said: self.in_loop(lambda: self._publish(said)),
             on_scores=self.metrics.scores,
             listeners=(self.recorder,),
+            on_stored=self.dispatcher.wake,
         )
         limits = ScorerLimits(BatchLimits(settings.max_batch), settings.batch_wait_ms / 1000)
         self.scorer = Scorer(on_results=announcer, on_batch=self.metrics.batch, limits=limits)
@@ -257,6 +268,7 @@ class Monitor:
             with suppress(ModelError, CheckpointError):  # the stream itself will say that its model is not there
                 self.models.give(bundled())
         self.recorder.start()
+        self.dispatcher.start()
         self.roster.restore()
         self.jobs.start()
         self.learner.start()
@@ -298,6 +310,7 @@ class Monitor:
             log.warning("some frames were not scored in %g s and are lost", self.settings.drain_seconds)
         self.roster.close()
         self.recorder.stop()
+        self.dispatcher.stop()
         if self._retention is not None:
             self._retention.close()
         try:
@@ -327,7 +340,14 @@ class Monitor:
         metrics.gauge("clips_waiting", "Clips that wait to be encoded, or are", lambda: self.recorder.waiting)
         metrics.gauge("clip_memory_bytes", "Memory of the last seconds of all streams", lambda: self.recorder.memory)
         metrics.gauge("clip_bytes", "Size of the files of events", self.store.files.kept_bytes)
+        for state in ("waiting", "dead"):
+            metrics.gauge(f"alerts_{state}", f"Messages to webhooks that are {state}", partial(self._alerts, state))
+        metrics.gauge("alerts_sent", "Messages that webhooks have taken", lambda: self.dispatcher.sent)
+        metrics.gauge("alerts_failed", "Attempts to send one that failed", lambda: self.dispatcher.failed)
         metrics.gauge("ready", "Whether the service is ready", lambda: not self.reasons())
+
+    def _alerts(self, state: AlertState) -> float:
+        return self.store.outbox.counts()[state]
 
     def _live(self) -> float:
         return sum(member.health is Health.LIVE for member in self.roster)

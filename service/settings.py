@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     camera_networks: Networks = _setting(
         (), "Access", "Camera networks", "Networks in which cameras may be; if none is given, every address but "
         "loopback, link-local, cloud metadata, multicast and unspecified ones.", "CIDR", flag="camera_network")
+    webhook_networks: Networks = _setting(
+        (), "Access", "Webhook networks", "Networks to which alerts may be sent; if none is given, the same as of "
+        "cameras.", "CIDR", flag="webhook_network")
     sources: Sources = _setting(
         {}, "Access", "Local sources", "Webcams (by number) and video files (by path) that streams may name.",
         "NAME=WHERE", flag="source")

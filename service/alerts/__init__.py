@@ -1,0 +1,1 @@
+"""Telling people of events where they are: webhooks and MQTT."""

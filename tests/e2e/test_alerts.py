@@ -1,0 +1,201 @@
+"""Clips and alerts from outside: a stream is pushed, and what becomes of its event is fetched and received."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import av
+import httpx2
+import pytest
+
+from service.alerts.signing import verify
+from service.client import Client, ServiceError
+from tests.e2e.serving import Served, served
+from tests.model.detectors import INTERVAL, pictures
+from tests.service.alerts.receiver import LOOPBACK, receiving
+from tests.service.live import jpeg
+
+START = 1_700_000_000.0
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("data")
+    with served(folder, clip_before_s=1.0, clip_after_s=0.4, webhook_networks=LOOPBACK) as running:
+        yield running
+
+
+@pytest.fixture
+def client(service: Served) -> Iterator[Client]:
+    with Client(service.url, timeout=120) as one:
+        yield one
+        for stream in one.streams():
+            one.delete_stream(stream["id"], purge=True)
+        for webhook in one.request("GET", "/v1/webhooks").json()["webhooks"]:
+            one.request("DELETE", f"/v1/webhooks/{webhook['id']}")
+
+
+def until(found: Callable[[], Any], seconds: float = 90.0) -> Any:
+    end = time.monotonic() + seconds
+    while not (what := found()):
+        assert time.monotonic() < end, "it does not come about"
+        time.sleep(0.05)
+    return what
+
+
+def excite(client: Client, id: str, *, count: int = 60, start: float = START) -> None:
+    """Pushes frames in which something moves after a while, to a stream for which everything that moves is odd."""
+    client.create_stream(id=id, policy="every", threshold=1e-6, minimum=0, smoothing=0)
+    still, *moving = pictures(count)
+    with client.ingest(id, header=True, scores=False) as sender:
+        for n in range(count):
+            image = moving[n - 1] if n > count // 2 else still
+            sender.send(jpeg(image), captured=start + n * INTERVAL, number=n)
+        list(sender.finish())
+
+
+def settled(client: Client, stream: str) -> dict[str, Any]:
+    def done() -> dict[str, Any] | None:
+        events = list(client.events(stream=stream))
+        return events[-1] if events and events[-1]["ended"] and events[-1]["clip_state"] != "waiting" else None
+
+    found: dict[str, Any] = until(done)
+    return found
+
+
+def alerts(client: Client, state: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.request("GET", "/v1/alerts", params={"state": state}).json()["alerts"]
+    return found
+
+
+def seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def test_an_event_has_a_clip_of_its_span_that_can_be_played_in_parts(client: Client, tmp_path: Path) -> None:
+    excite(client, "gate")
+    event = settled(client, "gate")
+    assert (event["clip_state"], event["clip_reason"]) == ("ready", "")
+    data = client.request("GET", event["clip"]).content
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(data)
+    with av.open(str(path)) as container:
+        shown = [float(frame.pts * frame.time_base) for frame in container.decode(video=0)]  # type: ignore[operator]
+    began, ended = seconds(event["clip_started"]), seconds(event["clip_ended"])
+    captured = [START + n * INTERVAL for n in range(60)]
+    expected = [at for at in captured if seconds(event["started"]) - 1.001 <= at <= seconds(event["ended"]) + 0.401]
+    assert (began, ended) == (pytest.approx(expected[0]), pytest.approx(expected[-1]))
+    assert shown == pytest.approx([at - expected[0] for at in expected], abs=1e-3)
+    part = client.request("GET", event["clip"], headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, data[10:20])
+    kept = client.request("GET", event["clip"], params={"download": True})
+    assert f"framewatch-gate-{event['id']}.mp4" in kept.headers["content-disposition"]
+    assert client.request("GET", event["snapshot"]).content.startswith(b"\xff\xd8")
+    assert client.request("GET", event["heatmap"]).content.startswith(b"\x89PNG")
+
+
+def test_a_purged_stream_takes_its_clips_along(client: Client, service: Served) -> None:
+    excite(client, "gate")
+    event = settled(client, "gate")
+    folder = service.monitor.settings.data_dir / "events" / str(event["id"])
+    assert folder.exists()
+    client.delete_stream("gate", purge=True)
+    with pytest.raises(ServiceError) as error:
+        client.request("GET", event["clip"])
+    assert error.value.status == 404
+    until(lambda: not folder.exists())
+
+
+@pytest.mark.parametrize("id", ["0", "999999", "..%2f1", "1%2f..%2f1"])
+def test_files_of_no_event_are_not_there(client: Client, id: str) -> None:
+    assert httpx2.get(f"{client._url}/v1/events/{id}/clip.mp4").status_code in (404, 422)
+
+
+def test_a_webhook_is_told_of_begin_and_end_with_links(client: Client) -> None:
+    with receiving() as receiver:
+        made = client.request(
+            "POST", "/v1/webhooks", json={"url": receiver.url, "name": "Chat", "streams": ["gate"]}
+        ).json()
+        assert made["url"] == f"http://127.0.0.1:{receiver.port}/***"
+        assert client.request("POST", f"/v1/webhooks/{made['id']}/test").json()["ok"] is True
+        excite(client, "gate")
+        excite(client, "yard")
+        event = settled(client, "gate")
+        until(lambda: len(receiver.got) >= 3)
+        test, opened, closed = receiver.said
+    assert [test["type"], opened["type"], closed["type"]] == ["test", "event.opened", "event.closed"]
+    assert opened["event"]["id"] == closed["event"]["id"] == event["id"]
+    assert client.request("GET", closed["links"]["clip"]).headers["content-type"] == "video/mp4"
+    assert all(
+        verify(made["secret"], body, headers["framewatch-signature"], time.time()) for headers, body in receiver.got
+    )
+    sent = until(lambda: len(found := alerts(client, "sent")) == 2 and found)
+    assert {alert["key"] for alert in sent} == set(receiver.keys[1:])
+    assert b"framewatch_alerts_sent 2.0" in client.request("GET", "/metrics").content
+
+
+def test_what_was_given_up_is_listed_and_sent_again(client: Client) -> None:
+    with receiving() as receiver:
+        receiver.status = 410
+        client.request("POST", "/v1/webhooks", json={"url": receiver.url})
+        excite(client, "gate")
+        dead = until(lambda: alerts(client, "dead"))[0]
+        assert (dead["stream"], dead["error"], dead["attempts"]) == ("gate", "the receiver answered 410", 1)
+        receiver.status = 200
+        assert client.request("POST", f"/v1/alerts/{dead['id']}/resend").status_code == 202
+        until(lambda: dead["id"] in [one["id"] for one in alerts(client, "sent")])
+    assert receiver.keys.count(dead["key"]) == 2
+
+
+def test_a_muted_stream_is_recorded_and_not_announced(client: Client) -> None:
+    with receiving() as receiver:
+        client.request("POST", "/v1/webhooks", json={"url": receiver.url})
+        client.create_stream(
+            id="gate", policy="every", threshold=1e-6, minimum=0, smoothing=0, muted_until="2999-01-01T00:00:00Z"
+        )
+        with client.ingest("gate", header=True, scores=False) as sender:
+            for n, image in enumerate(pictures(20)):
+                sender.send(jpeg(image), captured=START + n * INTERVAL)
+            list(sender.finish())
+        assert settled(client, "gate")["muted"] is True
+        assert client.request("GET", "/v1/alerts").json()["alerts"] == []
+    assert receiver.got == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"url": "http://169.254.169.254/"}, "alerts may not be sent to this address"),
+        ({"url": "http://10.0.0.1/"}, "alerts may not be sent to this address"),
+        ({"url": "rtsp://127.0.0.1/"}, "begins with https:// or http://"),
+        ({"url": "http://127.0.0.1/", "secret": "short"}, "at least 16"),
+        ({"url": "http://127.0.0.1/", "kinds": ["all"]}, "kinds"),
+        ({"url": "http://127.0.0.1/", "streams": ["../x"]}, "streams"),
+        ({}, "url"),
+    ],
+)
+def test_a_webhook_that_cannot_be_is_refused(client: Client, fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(ServiceError, match=said) as error:
+        client.request("POST", "/v1/webhooks", json=fields)
+    assert error.value.status == 422
+    assert client.request("GET", "/v1/webhooks").json() == {"webhooks": []}
+
+
+def test_the_secrets_of_a_webhook_are_never_shown(client: Client) -> None:
+    url, secret = "http://me:hunter2@127.0.0.1:1/hooks/hunter3?a=hunter4", "hunter5-hunter5-hunter5"
+    made = client.request("POST", "/v1/webhooks", json={"url": url, "secret": secret})
+    id = made.json()["id"]
+    shown = [
+        made,
+        client.request("GET", "/v1/webhooks"),
+        client.request("GET", f"/v1/webhooks/{id}"),
+        client.request("PATCH", f"/v1/webhooks/{id}", json={"name": "Chat", "secret": "hunter6-hunter6-hunter6"}),
+        client.request("POST", f"/v1/webhooks/{id}/test"),
+    ]
+    assert "hunter" not in "".join(one.text for one in shown)
+    assert shown[-1].json()["reason"] == "the receiver refuses the connection; is the port right?"
+    assert client.request("GET", f"/v1/webhooks/{id}").json()["name"] == "Chat"
