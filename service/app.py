@@ -25,12 +25,14 @@ from service.api import (
     jobs,
     learning,
     models,
+    pages,
     picture,
     progress,
     scores,
     session,
     streams,
     tickets,
+    timeline,
     videos,
     webhooks,
     what_if,
@@ -94,11 +96,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(RequestLog)
     app.add_middleware(Rooted, root=settings.root_path)
     for module in (
-        *(health, cameras, streams, picture, what_if, ingest, scores, events, export),
+        *(health, cameras, streams, picture, what_if, timeline, ingest, scores, events, export),
         *(jobs, progress, models, learning, tickets, session, webhooks),
     ):
         app.include_router(module.router)
     app.include_router(videos.make_router(settings.max_upload_bytes))
+    app.include_router(pages.make_router())
     _add_docs(app)
     return app
 

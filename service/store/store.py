@@ -31,6 +31,7 @@ from service.store import (
     sentries,
     sessions,
     streams,
+    timeline,
 )
 from service.store.readers import Readers
 from service.store.upkeep import Upkeep
@@ -190,6 +191,11 @@ class Store:
             if since is not None:
                 after = max(after, scores.before(connection, stream, None, since))
             return scores.after(connection, stream, start=after, end=None, limit=limit)
+
+    def timeline(self, stream: str, start: float, end: float, count: int) -> list[timeline.Point]:
+        """See `service.store.timeline.points`."""
+        with self._readers.reading() as connection:
+            return timeline.points(connection, stream, start, end, count)
 
     def last_seq(self, stream: str) -> int:
         """Newest stored `seq` of a stream in this run, 0 if there is none."""

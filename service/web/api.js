@@ -1,0 +1,110 @@
+/** Requests to the service. Every address is relative to the page, whatever path a proxy shows it at. */
+
+/** An answer that is no success, in the service's own words. */
+export class Problem extends Error {
+  /**
+   * @param {number} status 0: there was no answer.
+   * @param {string} detail
+   */
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+let csrf = "";
+let offset = 0;
+let refused = () => {};
+
+/** @param {string} token Goes with every change that relies on the cookie. */
+export function useToken(token) {
+  csrf = token;
+}
+
+/** @param {() => void} listener Called when the service wants a login. */
+export function onRefused(listener) {
+  refused = listener;
+}
+
+/**
+ * The absolute address of a path of the service.
+ *
+ * @param {string} path Without a slash in front; one with it (as answers hold) is taken as it is below the page.
+ */
+export function address(path) {
+  return new URL(path.replace(/^\//, ""), new URL(".", document.baseURI)).href;
+}
+
+/** @param {string} path */
+export function socketAddress(path) {
+  return address(path).replace(/^http/, "ws");
+}
+
+/** Milliseconds since 1970 on the service's clock, as far as its answers tell. */
+export function serverNow() {
+  return Date.now() + offset;
+}
+
+/**
+ * Headers of a change.
+ *
+ * @param {Record<string, string>} [more]
+ * @returns {Record<string, string>}
+ */
+export function headers(more = {}) {
+  return csrf ? { ...more, "X-CSRF-Token": csrf } : more;
+}
+
+/**
+ * Asks the service.
+ *
+ * @param {string} method
+ * @param {string} path
+ * @param {any} [body] Sent as JSON.
+ * @param {{quiet?: boolean}} [how] `quiet`: a 401 is the caller's to answer.
+ * @returns {Promise<any>} The JSON of the answer, null without one.
+ * @throws {Problem}
+ */
+export async function call(method, path, body, { quiet = false } = {}) {
+  /** @type {Response} */
+  let response;
+  try {
+    response = await fetch(address(path), {
+      method,
+      headers: headers(body === undefined ? {} : { "Content-Type": "application/json" }),
+      body: body === undefined ? undefined : JSON.stringify(body),
+      cache: "no-store",
+      signal: AbortSignal.timeout(30_000),
+    });
+  } catch {
+    throw new Problem(0, "The service does not answer.");
+  }
+  const date = Date.parse(response.headers.get("Date") ?? "");
+  if (date && Math.abs(date - Date.now()) > 5000) offset = date - Date.now();
+  const kind = response.headers.get("Content-Type") ?? "";
+  const found = kind.includes("json") ? await response.json().catch(() => null) : null;
+  if (response.ok) return found;
+  if (response.status === 401 && !quiet) refused();
+  throw new Problem(response.status, found?.detail ?? `The service answered ${response.status}.`);
+}
+
+/** @param {string} path */
+export const get = (path) => call("GET", path);
+
+/**
+ * @param {string} path
+ * @param {any} [body]
+ */
+export const post = (path, body) => call("POST", path, body);
+
+/**
+ * @param {string} path
+ * @param {any} body
+ */
+export const patch = (path, body) => call("PATCH", path, body);
+
+/** @param {string} path */
+export const remove = (path) => call("DELETE", path);
+
+/** @param {string} id A stream's, a job's or another name, for a path. */
+export const part = (id) => encodeURIComponent(id);

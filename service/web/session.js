@@ -1,0 +1,42 @@
+/** Who uses the page: nobody needs to say where keys are off; else a key is given once, and a cookie stands for it. */
+
+import { call, Problem, useToken } from "./api.js";
+
+/** @typedef {import("./types.js").Session} Session */
+
+/** @type {Session} */
+const OPEN = { auth: false, name: "", scopes: ["read", "ingest", "admin"], csrf: "" };
+
+/**
+ * @returns {Promise<Session | null>} null: a login is needed.
+ * @throws {Problem}
+ */
+export async function whoAsks() {
+  try {
+    return taken(await call("GET", "v1/session", undefined, { quiet: true }));
+  } catch (error) {
+    if (error instanceof Problem && error.status === 401) return null;
+    if (error instanceof Problem && error.status === 404) return taken(OPEN);
+    throw error;
+  }
+}
+
+/**
+ * @param {string} key
+ * @returns {Promise<Session>}
+ * @throws {Problem}
+ */
+export async function login(key) {
+  return taken(await call("POST", "v1/session", { key }, { quiet: true }));
+}
+
+export async function logout() {
+  await call("DELETE", "v1/session", undefined, { quiet: true });
+  useToken("");
+}
+
+/** @param {Session} session */
+function taken(session) {
+  useToken(session.csrf);
+  return session;
+}

@@ -1,0 +1,72 @@
+/** Light or dark: as the system has it, or as somebody chose here. Also the colours of the theme for canvases. */
+
+import { h } from "./dom.js";
+
+const KEPT = "framewatch.theme";
+const NAMES = /** @type {const} */ ({ system: "System", light: "Light", dark: "Dark" });
+const ORDER = /** @type {(keyof typeof NAMES)[]} */ (["system", "light", "dark"]);
+
+/** @type {Map<string, string>} */
+const known = new Map();
+/** @type {HTMLElement | null} */
+let probe = null;
+/** Fires `change` when canvases have to be drawn anew. */
+export const theme = new EventTarget();
+
+/** @returns {keyof typeof NAMES} */
+function chosen() {
+  const kept = localStorage.getItem(KEPT);
+  return kept === "light" || kept === "dark" ? kept : "system";
+}
+
+function apply() {
+  const choice = chosen();
+  if (choice === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = choice;
+  known.clear();
+  theme.dispatchEvent(new Event("change"));
+}
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", apply);
+apply();
+
+/** A button that goes from one to the next. */
+export function themeSwitch() {
+  const label = h("span", { class: "wide" });
+  const button = h("button", { class: "plain", type: "button", onclick: next }, icon(), label);
+  function next() {
+    localStorage.setItem(KEPT, ORDER[(ORDER.indexOf(chosen()) + 1) % ORDER.length]);
+    apply();
+    show();
+  }
+  function show() {
+    label.textContent = NAMES[chosen()];
+    button.setAttribute("aria-label", `Colours: ${NAMES[chosen()]}. Change`);
+    button.title = `Colours: ${NAMES[chosen()]}`;
+  }
+  show();
+  return button;
+}
+
+function icon() {
+  return h("span", { class: "half", "aria-hidden": "true" });
+}
+
+/**
+ * A colour of the style sheet, for a canvas.
+ *
+ * @param {string} name Of a custom property, without the dashes.
+ * @returns {string}
+ */
+export function colour(name) {
+  const found = known.get(name);
+  if (found) return found;
+  if (!probe) {
+    probe = h("span", { hidden: true });
+    document.body.append(probe);
+  }
+  probe.style.color = `var(--${name})`;
+  const value = getComputedStyle(probe).color;
+  known.set(name, value);
+  return value;
+}
