@@ -13,7 +13,7 @@ ARGS ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test quality bench bench-memory fuzz check format constraints clean
+.PHONY: help demo test quality bench bench-serve bench-rivals bench-gpu bench-memory soak fuzz check format constraints clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
@@ -35,8 +35,24 @@ test: $(READY) ## Run the tests.
 quality: $(READY) ## Measure detection on the real footage of FRAMEWATCH_DATA; write docs/quality.md (an hour).
 	$(BIN)/python -m bench.quality $(ARGS)
 
-bench: $(READY) ## Measure scoring against bare decoding.
+bench: $(READY) ## Measure scoring against bare decoding, from files and then live.
 	$(BIN)/python -m bench.score $(ARGS)
+	$(BIN)/python -m bench.serve
+
+bench-serve: $(READY) ## Measure the live service: JPEGs on sockets in, scores out (ARGS=--write renews docs/benchmarks.md).
+	$(BIN)/python -m bench.serve $(ARGS)
+
+bench-rivals: $(READY) ## Measure other ways to serve the same detector beside it.
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[bench]'
+	$(BIN)/python -m bench.rivals $(ARGS)
+
+bench-gpu: $(READY) ## Measure what one GPU holds; needs one.
+	$(BIN)/python -m pytest -m gpu
+	$(BIN)/python -m bench.gpu $(ARGS)
+	$(BIN)/python -m bench.serve --device cuda $(ARGS)
+
+soak: $(READY) ## Half an hour of clients, cameras and faults that come and go: whether the service grows.
+	$(BIN)/python -m bench.soak $(ARGS)
 
 bench-memory: $(READY) ## Score a video of an hour and watch the memory.
 	$(BIN)/python -m bench.memory $(ARGS)
@@ -57,7 +73,7 @@ format: $(READY) ## Format the code and sort its imports.
 constraints: ## Renew constraints.txt with the latest versions (TORCH=... picks torch's).
 	$(PYTHON) -m venv --clear $(VENV)-constraints
 	$(VENV)-constraints/bin/python -m pip install --quiet '$(TORCH)' hatchling editables
-	$(VENV)-constraints/bin/python -m pip install --quiet --no-build-isolation '$(TORCH)' -e '.[dev]'
+	$(VENV)-constraints/bin/python -m pip install --quiet --no-build-isolation '$(TORCH)' -e '.[dev,bench]'
 	sed '/^[^#]/,$$d' constraints.txt > $(VENV)-constraints/pins
 	$(VENV)-constraints/bin/python -m pip freeze --exclude-editable | sed 's/+[^ ;]*//' >> $(VENV)-constraints/pins
 	mv $(VENV)-constraints/pins constraints.txt

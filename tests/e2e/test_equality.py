@@ -265,3 +265,23 @@ class Crowd:
                 await end.send(header + self._frames[number % len(self._frames)])
                 number += 1
                 await asyncio.sleep(0.02)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 2e-3), ("float16", 2e-2)])
+def test_a_gpu_gives_the_scores_of_a_cpu(
+    tmp_path: Path, images: list[Image], table: list[dict[str, str]], precision: str, tolerance: float
+) -> None:
+    """Within 0.002 of the score in float32 and 0.02 in float16; what moves is found by whole numbers, so the same."""
+    with (
+        served(tmp_path, device="cuda", precision=precision) as running,
+        Client(running.url, timeout=240) as client,
+    ):
+        said = pushed(client, "cam", [(n * INTERVAL, n, png(image)) for n, image in enumerate(images)])
+    scores = [message for message in said if message["type"] == "score"]
+    assert [message["frame"] for message in scores] == list(range(FRAMES))
+    full = [message for message in scores if message["raw"] is not None]
+    assert len(full) > FRAMES // 2
+    for message in full:
+        expected = table[message["frame"]]
+        assert message["score"] == pytest.approx(float(expected["score"]), abs=tolerance)

@@ -1,0 +1,92 @@
+"""What the live benchmarks send: JPEGs of 1280×720 in which people walk, and a model for them."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Sequence
+from importlib.resources import files
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from model.checkpoint import Checkpoint, Provenance, bundled, load, save
+from model.detector import Detector
+from model.footage import open_footage
+from model.frames import Geometry
+from model.pictures import Image, decode_image
+from model.workers import available_cores
+
+HEIGHT, WIDTH = 720, 1280
+INTERVAL = 0.1
+MOVIE = Path(str(files("model") / "data" / "demo.mp4"))
+QUALITY = 80
+_NOISE = 2.5  # of a sensor, standard deviation of 255: what makes a JPEG of a camera as large as it is
+
+
+def pictures(count: int, height: int, width: int) -> list[Image]:
+    """Frames of the packaged video, uint8 H×W×3 BGR, enlarged and with a sensor's noise.
+
+    They can be repeated without a jump: there and back again, 2·count - 2 of them.
+    """
+    dice = np.random.default_rng(3)
+    found: list[Image] = []
+    with open_footage([MOVIE]) as footage:
+        for frame in islice(footage.clips[0].frames(colour=True), count):
+            rows = min(frame.image.shape[0], round(frame.image.shape[1] * height / width))
+            large = cv2.resize(frame.image[-rows:], (width, height), interpolation=cv2.INTER_CUBIC)
+            noisy = large + dice.normal(0, _NOISE, (height, width, 1))
+            found.append(np.clip(noisy, 0, 255).astype(np.uint8))
+    return [*found, *found[-2:0:-1]]
+
+
+def jpegs(count: int = 48) -> list[bytes]:
+    """The same at 1280×720, encoded."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+    return [cv2.imencode(".jpg", picture, options)[1].tobytes() for picture in pictures(count, HEIGHT, WIDTH)]
+
+
+def write_model(path: Path) -> Path:
+    """The packaged demo model for pictures of 1280×720: its weights do not depend on how many cells there are.
+
+    How well it detects there does not change how fast it is.
+    """
+    packaged = load(bundled())
+    of = packaged.detector
+    geometry = Geometry.of_cells((HEIGHT, WIDTH), height=240, cell=of.config.cell)
+    detector = Detector(dataclasses.replace(of.config, geometry=geometry, frame_interval=INTERVAL))
+    detector.load_state_dict(of.state_dict())
+    provenance = Provenance("python -m bench.serve", packaged.provenance.created)
+    save(path, Checkpoint(detector, packaged.calibration, provenance))
+    return path
+
+
+def decode_rate(frames: Sequence[bytes], seconds: float, *, colour: bool = False, threads: int | None = None) -> float:
+    """Frames a second of decoding alone, as the service decodes them: one thread for each core, nothing done with them.
+
+    Args:
+        frames: to decode, again and again.
+        seconds: how long.
+        colour: BGR instead of luma.
+        threads: None: one for each core.
+    """
+    cv2.setNumThreads(1)
+    threads = threads or available_cores()
+    counts = [0] * threads
+    until = time.perf_counter() + seconds
+
+    def work(number: int) -> None:
+        while time.perf_counter() < until:
+            decode_image(frames[(counts[number] + 7 * number) % len(frames)], colour=colour)
+            counts[number] += 1
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
+    started = time.perf_counter()
+    for one in workers:
+        one.start()
+    for one in workers:
+        one.join()
+    return sum(counts) / (time.perf_counter() - started)
