@@ -85,7 +85,7 @@ class Bench:
         self._made = 0
 
     def rate(self, streams: int, rounds: int, *, filling: float) -> Rate:
-        """Throughput of streams that are never short of frames, after the seconds that `filling` their windows takes."""
+        """Throughput of streams that are never short of frames; `filling` their windows takes so many seconds."""
         loads: list[tuple[Load, float, float]] = []
         for _ in range(rounds):
             names = self._make(streams, "every")
