@@ -10,33 +10,23 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from model.atomic import atomic_path
-from model.pictures import PictureError
 from model.workers import available_cores
-from service.learning.recording import Recording, RecordingFull, RecordingLimits
+from service.learning.filling import LEAST, Filling
+from service.learning.recording import Recording, RecordingLimits
 from service.learning.records import OPEN, Learning, LearningError, LearningState
-from service.learning.tap import Tap
 from service.learning.training import Training
-from service.member import Member
 from service.models import ENDING, Model, Models
 from service.problems import Problem, not_found
-from service.records import Health
 from service.roster import Roster
 from service.settings import Settings
 from service.store import Store, StoreUnavailable
 
-LEAST: Final = 5.0
-"""Seconds of footage below which nothing can be learned."""
-
-SILENT: Final = 5.0
-"""Seconds without a frame after which that is said."""
-
-_ENOUGH: Final = 60.0  # seconds: a stream that ends, or a disk that fills, after so much is learned from even so
 _LOOK: Final = 0.5
-_CLOCKED: Final = 10.0  # seconds between two looks at the disk
 _STOPPING: Final = 10.0
 log = logging.getLogger(__name__)
 
@@ -251,85 +241,24 @@ class Learner:
 
     def _record(self, id: str) -> None:
         learning = self._open[id]
-        wanted = 60 * learning.minutes
-        recording = Recording(self.folder / id / "clips", RecordingLimits(self._settings.learning_max_bytes))
-        member = self._member(learning.stream)
-        tap = Tap()
-        member.taps.add(tap)
+        limits = RecordingLimits(self._settings.learning_max_bytes)
         try:
-            detail = self._fill(id, member, tap, recording, wanted)
-        finally:
-            member.taps.discard(tap)
-        self._note(id, state="training", progress=0.0, detail=detail, recorded=recording.seconds)
-        self._store.put_learning(self._open[id])
-
-    def _fill(self, id: str, member: Member, tap: Tap, recording: Recording, wanted: float) -> str:
-        """Records until there is enough; gives what is to be said of it."""
-        heard = looked = self._monotonic()
-        bad = 0
-        while recording.seconds < wanted:
-            self._check(id)
-            now = self._monotonic()
-            if now - looked > _CLOCKED:
-                looked = now
-                if self._disk_is_short():
-                    raise LearningError(
-                        f"there is too little free disk space: {_time(recording.seconds)} of {_time(wanted)} were "
-                        "recorded; make room and begin anew, or learn for a shorter time"
-                    )
-            frame = tap.next(_LOOK)
-            if frame is None:
-                if self._ended(member):
-                    return self._cut_short(member, recording, wanted)
-                if now - heard > SILENT:
-                    self._note(id, detail=f"{_done(recording, wanted)}; {self._silence(member)}")
-                continue
-            heard = now
-            if member.stream is not None and member.stream.sentry.tampering:
-                self._note(
-                    id, detail=f"{_done(recording, wanted)}; waits, the camera is {member.stream.sentry.tampering}"
-                )
-                continue
-            try:
-                if not recording.add(frame.pts, frame.data):
-                    continue
-            except PictureError as error:
-                bad += 1
-                self._note(id, detail=f"{_done(recording, wanted)}; a frame cannot be used: {error}")
-                continue
-            except RecordingFull as full:
-                if recording.seconds < LEAST:
-                    raise LearningError(f"{full} are allowed for a recording, which is too little") from full
-                return f"recorded {_time(recording.seconds)} of {_time(wanted)}: {full} are allowed for a recording"
-            progress = min(1.0, recording.seconds / wanted)
-            self._note(id, progress=progress, recorded=recording.seconds, detail=_done(recording, wanted))
-        return f"recorded {_time(recording.seconds)}"
-
-    def _member(self, stream: str) -> Member:
-        try:
-            return self._roster.get(stream)
+            member = self._roster.get(learning.stream)
         except Problem:
             raise LearningError("the stream was removed") from None
-
-    def _ended(self, member: Member) -> bool:
-        """Whether there will be no more frames of it; those of a sender may go on after a pause."""
-        if member.removed:
-            return True
-        return member.record.source is not None and member.health in (Health.ENDED, Health.FAILED)
-
-    def _cut_short(self, member: Member, recording: Recording, wanted: float) -> str:
-        if member.removed:
-            raise LearningError("the stream was removed, or has another source now")
-        how = "has ended" if member.health is Health.ENDED else f"has failed ({member.reason or 'no reason given'})"
-        said = f"the stream {how} after {_time(recording.seconds)} of {_time(wanted)}"
-        if recording.seconds < min(_ENOUGH, wanted / 2):
-            raise LearningError(f"{said}, which is too little to learn from")
-        return f"{said}: what was recorded is learned from"
-
-    def _silence(self, member: Member) -> str:
-        if member.health is Health.LIVE:
-            return "no frame comes"
-        return f"no frame comes, the stream is {member.health.value}"
+        recording = Recording(self.folder / id / "clips", limits)
+        filling = Filling(
+            member,
+            recording,
+            60 * learning.minutes,
+            check=partial(self._check, id),
+            note=partial(self._note, id),
+            disk_is_short=self._disk_is_short,
+            monotonic=self._monotonic,
+        )
+        detail = filling.run()
+        self._note(id, state="training", progress=0.0, detail=detail, recorded=recording.seconds)
+        self._store.put_learning(self._open[id])
 
     def _disk_is_short(self) -> bool:
         return shutil.disk_usage(self._settings.data_dir).free < self._settings.min_free_disk_bytes
@@ -393,12 +322,3 @@ class Learner:
         with atomic_path(models / f"{name}{ENDING}") as path:
             shutil.copyfile(checkpoint, path)
         return name
-
-
-def _done(recording: Recording, wanted: float) -> str:
-    return f"recorded {_time(recording.seconds)} of {_time(wanted)}"
-
-
-def _time(seconds: float) -> str:
-    """Minutes and seconds: `12:05`."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
