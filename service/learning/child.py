@@ -19,7 +19,6 @@ from service import faults
 from service.learning.recording import FPS
 from service.wire import Message, Wire
 
-NICE: Final = 19
 LITTLE: Final = 10.0
 """Minutes below which a report says that they are few."""
 
@@ -36,13 +35,14 @@ _NEWS: Final = 0.5  # seconds between two words about the progress
 
 
 def main(descriptor: int) -> None:
-    """Does the one order that comes over the wire: `clips` and `out` (paths), `threads`, `command`, `choices`."""
+    """Does the one order that comes over the wire: `clips` and `out` (paths), `nice`, `threads`, `command`,
+    `choices`."""
     wire = Wire.adopt(descriptor)
     order = wire.receive()
     if order is None:
         return
     with suppress(OSError):
-        os.nice(NICE)
+        os.nice(order.number("nice"))
     threading.Thread(target=_end_with, args=(wire,), daemon=True).start()
     try:
         report = learn(

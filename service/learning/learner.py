@@ -19,7 +19,7 @@ from model.workers import available_cores
 from service.learning.filling import LEAST, Filling
 from service.learning.recording import Recording, RecordingLimits
 from service.learning.records import OPEN, Learning, LearningError, LearningState
-from service.learning.training import Training
+from service.learning.training import NICE, Training
 from service.models import ENDING, Model, Models
 from service.problems import Problem, not_found
 from service.roster import Roster
@@ -45,6 +45,7 @@ class Learner:
     Attributes:
         folder: where the recordings lie.
         choices: fields of `training.train.TrainSettings` that are not left to their defaults.
+        nice: how far trainings step back.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Learner:
         """
         self.folder = settings.data_dir / "learning"
         self.choices: dict[str, Any] = {}
+        self.nice = NICE
         self._settings = settings
         self._store = store
         self._models = models
@@ -299,6 +301,7 @@ class Learner:
                 return training.run(
                     clips,
                     out,
+                    nice=self.nice,
                     threads=threads,
                     command=f"framewatch learn {learning.stream} --for {learning.minutes:g}m",
                     choices=self.choices,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any, Final, Self
 from service.children import Child
 from service.learning.records import LearningError
 from service.wire import Message, WireError
+
+NICE: Final = 19
+"""How far a training steps back: whatever else wants the processor goes before it."""
 
 _SILENCE: Final = 1800.0  # seconds that a stage may be silent: what a look at the first frame of a slow disk may take
 log = logging.getLogger(__name__)
@@ -48,20 +52,21 @@ class Training:
         clips: Path,
         out: Path,
         *,
+        nice: int = NICE,
         threads: int,
         command: str,
         choices: dict[str, Any],
         on_progress: Callable[[float, str], object],
     ) -> dict[str, Any]:
-        """Trains, and gives the report; see `service.learning.child.learn`.
+        """Trains at a low priority, and gives the report; see `service.learning.child.learn`.
 
         Raises:
             LearningError: it failed, or was stopped.
         """
         wire = self._child.wire
-        order = {"clips": str(clips), "out": str(out), "threads": threads, "command": command, "choices": choices}
+        order = {"clips": str(clips), "out": str(out), "nice": nice, "threads": threads, "command": command}
         try:
-            wire.send(Message("learn", order))
+            wire.send(Message("learn", order | {"choices": choices}))
             while (message := wire.receive(_SILENCE)) is not None:
                 if message.kind == "progress":
                     on_progress(message.real("progress"), message.text("detail"))
@@ -79,6 +84,7 @@ class Training:
     def stop(self) -> None:
         """Ends it, from any thread."""
         self._stopped.set()
+        self._child.signal(signal.SIGKILL)  # it may not get its turn for a while, to end by itself
         self._child.wire.hang_up()
 
     def _ending(self, error: Exception | None) -> str:

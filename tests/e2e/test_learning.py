@@ -22,7 +22,12 @@ from tests.service.live import jpeg
 from tests.training.drawn import write_moving_video
 
 TINY = {"steps": 20, "size": 64, "self_test": False, "augment": False}
-"""A training that is soon over."""
+
+
+def hurry(service: Served) -> None:
+    """Trainings are soon over, also on a machine that has other work."""
+    service.monitor.learner.choices = TINY
+    service.monitor.learner.nice = 0
 
 
 def until(true: Callable[[], Any], what: str, *, seconds: float = 60.0) -> Any:
@@ -50,7 +55,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     (folder / "models").mkdir()
     sources = {"short": write_moving_video(folder / "short.mp4", 15)}
     with served(folder, model=None, sources=sources) as running:
-        running.monitor.learner.choices = TINY
+        hurry(running)
         yield running
 
 
@@ -68,7 +73,7 @@ def test_a_new_camera_is_learned_across_a_restart_and_scored_by_its_own_model(tm
     sources = {"yard": write_moving_video(tmp_path / "yard.mp4", 120)}
     (tmp_path / "data" / "models").mkdir(parents=True)
     with served(tmp_path / "data", model=None, sources=sources) as service, Client(service.url) as client:
-        service.monitor.learner.choices = TINY
+        hurry(service)
         made = client.create_stream(id="yard", source="yard", loop=True)
         assert (made["model"], made["reason"]) == (None, UNLEARNED)
         assert client.ready() != []
@@ -79,7 +84,7 @@ def test_a_new_camera_is_learned_across_a_restart_and_scored_by_its_own_model(tm
         id = client.learn("yard", minutes=0.12)["id"]
         until(lambda: client.learning(id)["progress"] > 0.3, "recording")
     with served(tmp_path / "data", model=None, sources=sources) as service, Client(service.url) as client:
-        service.monitor.learner.choices = TINY
+        hurry(service)
         going = client.learning(id)
         assert going["state"] == "recording"
         ready = client.wait_for_learning(id, seconds=240)

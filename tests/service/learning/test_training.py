@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from service.learning.records import LearningError
-from service.learning.training import Training
+from service.learning.training import NICE, Training
 
 
-def run(training: Training, folder: Path) -> None:
-    training.run(folder / "clips", folder / "out.safetensors", threads=1, command="", choices={}, on_progress=print)
+def run(training: Training, folder: Path, nice: int = 0) -> None:
+    clips, out = folder / "clips", folder / "out.safetensors"
+    training.run(clips, out, nice=nice, threads=1, command="", choices={}, on_progress=print)
 
 
 def test_footage_that_is_not_there_is_the_reason(tmp_path: Path) -> None:
@@ -33,3 +36,19 @@ def test_a_process_that_is_stopped_says_so(tmp_path: Path) -> None:
         training.stop()
         with pytest.raises(LearningError, match="it was stopped"):
             run(training, tmp_path)
+
+
+def test_it_steps_back(tmp_path: Path) -> None:
+    def work(training: Training) -> None:
+        with suppress(LearningError):
+            run(training, tmp_path, NICE)
+
+    with Training(tmp_path) as training:
+        thread = threading.Thread(target=work, args=(training,))
+        thread.start()
+        while thread.is_alive() and os.getpriority(os.PRIO_PROCESS, training.pid) < NICE:
+            thread.join(0.02)
+        assert os.getpriority(os.PRIO_PROCESS, training.pid) == NICE
+        training.stop()
+        thread.join(60)
+        assert not thread.is_alive()
