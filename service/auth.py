@@ -191,6 +191,11 @@ class Access:
             raise
         return await asyncio.to_thread(self.sessions.start, caller.key), caller
 
+    async def valid(self) -> frozenset[str]:
+        """Ids of the keys that are valid."""
+        await self._refresh()
+        return frozenset(key.id for key in self._known.values() if key.revoked is None)
+
     async def logout(self, connection: HTTPConnection) -> None:
         """Ends the session that a request belongs to, if there is one.
 

@@ -17,7 +17,7 @@ from service.member import Member
 from service.monitor import Monitor
 from service.records import Dropped, Health, IncomingFrame
 from service.stream import Stream
-from service.subscription import Close, Subscription
+from service.subscription import REVOKED, Close, Subscription
 from service.unscored import Unscored
 
 HEADER = struct.Struct("<QII")
@@ -64,6 +64,10 @@ class Ingest:
     def stop(self, reason: str) -> None:
         """Ends the session: the stream was removed."""
         self._end(Close(1000, reason))
+
+    def revoke(self) -> None:
+        """Ends the session: the sender's key is valid no longer."""
+        self._end(REVOKED)
 
     async def run(self, subscription: Subscription | None) -> None:
         """Takes frames in until the client goes, or says that it has sent all, or the service stops.
@@ -224,7 +228,10 @@ class Ingest:
 
     async def _say_goodbye(self) -> None:
         with suppress(WebSocketDisconnect, RuntimeError):
-            await self._send(messages.bye(self._close.reason, stream=self._stream.id))
+            if self._close is REVOKED:
+                await self._send(messages.error("revoked", REVOKED.reason, stream=self._stream.id))
+            else:
+                await self._send(messages.bye(self._close.reason, stream=self._stream.id))
             await self._websocket.close(self._close.code, self._close.reason)
 
 

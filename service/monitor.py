@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from contextlib import suppress
@@ -45,6 +44,7 @@ from service.scorer import Scorer, ScorerLimits
 from service.sessions import Sessions
 from service.settings import Settings
 from service.store import Store
+from service.visits import Visit, Visits
 
 BEAT = 5.0
 """Seconds without a sign of life after which the engine counts as stuck."""
@@ -61,7 +61,7 @@ class Monitor:
         settings: of the service.
         metrics: what is measured.
         draining: it is about to end and takes nothing in any more.
-        clients: websockets and event streams that are open.
+        visits: websockets and event streams that are open.
         trials: sources that are being tried out.
     """
 
@@ -83,9 +83,8 @@ class Monitor:
         self.settings = settings
         self.metrics = Metrics()
         self.draining = asyncio.Event()
-        self.clients = 0
+        self.visits = Visits(most=settings.max_clients, most_of_key=settings.max_clients_per_key)
         self.trials = 0
-        self._clients_of: Counter[str] = Counter()
         self._started = False
         self._stopped = False
         self._retention: Retention | None = None
@@ -186,7 +185,7 @@ class Monitor:
                 raise
             return member, False
 
-    def enter(self, key: str = "") -> None:
+    def enter(self, key: str = "") -> Visit:
         """A client wants to stay connected.
 
         Args:
@@ -197,20 +196,7 @@ class Monitor:
         """
         if self.draining.is_set():
             raise Problem(503, "the service is stopping", retry_after=5)
-        if self.clients >= self.settings.max_clients:
-            raise Problem(503, f"{self.clients} connections are as many as are allowed", retry_after=10)
-        most = self.settings.max_clients_per_key
-        if key and self._clients_of[key] >= most:
-            raise Problem(429, f"{most} connections with one key are as many as are allowed", retry_after=10)
-        self.clients += 1
-        self._clients_of[key] += 1
-
-    def leave(self, key: str = "") -> None:
-        """A client that had entered with a key has gone."""
-        self.clients -= 1
-        self._clients_of[key] -= 1
-        if not self._clients_of[key]:
-            del self._clients_of[key]
+        return self.visits.enter(key)
 
     @property
     def _remembered(self) -> Path:
@@ -328,7 +314,7 @@ class Monitor:
         metrics.streams(lambda: self.roster)
         metrics.gauge("streams", "Streams", lambda: len(self.roster))
         metrics.gauge("streams_live", "Streams whose frames arrive", self._live)
-        metrics.gauge("clients", "Open websockets and event streams", lambda: self.clients)
+        metrics.gauge("clients", "Open websockets and event streams", lambda: len(self.visits))
         metrics.gauge("subscribers", "Subscriptions", lambda: self.hub.subscribers)
         metrics.gauge("messages_lost", "Messages that subscribers were too slow for", lambda: self.hub.lost)
         metrics.gauge("scorer_restarts", "Restarts of the engine after a crash", lambda: self.scorer.restarts)
@@ -356,5 +342,13 @@ class Monitor:
         for second in itertools.count(1):
             await asyncio.sleep(1)
             self.roster.tick()
+            if self.visits.with_keys:
+                await self._check_keys()
             if second % _KEPT_EVERY == 0:
                 await asyncio.to_thread(self.roster.keep_references)
+
+    async def _check_keys(self) -> None:
+        try:
+            self.visits.keep_only(await self.access.valid())
+        except Exception as error:  # a store in trouble: they are checked again in a second
+            log.warning("which keys are valid is not known at present: %s", error)

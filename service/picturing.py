@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 
 import cv2
 import numpy as np
@@ -30,6 +31,13 @@ _NICE = 5  # above the service's own: pictures for people must not hold up the s
 _QUALITY = 80
 _REDUCED = ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4), (2, cv2.IMREAD_REDUCED_COLOR_2))
 _LOOK = 1.0  # seconds after which a viewer's stream is looked at, also when nothing is heard of it
+_LOOK_UNSCORED = 0.1  # the same where there are no scores to be heard of
+
+
+K = TypeVar("K")
+T = TypeVar("T")
+Made: TypeAlias = dict[K, tuple[Latest, asyncio.Future[T]]]
+"""What was encoded last, and of which frame."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +67,7 @@ class Pictures:
     """Encodes the newest pictures, each once for every width that is looked at. For one event loop.
 
     Attributes:
-        encoded: pictures so far.
+        encoded: pictures and heat maps so far.
     """
 
     def __init__(self, *, stalled_after: float, clock: Callable[[], float] = time.time) -> None:
@@ -72,7 +80,8 @@ class Pictures:
         self.encoded = 0
         self._stalled_after = stalled_after
         self._clock = clock
-        self._made: dict[tuple[str, int], tuple[Latest, asyncio.Future[tuple[bytes, tuple[int, int]]]]] = {}
+        self._made: Made[tuple[str, int], tuple[bytes, tuple[int, int]]] = {}
+        self._heats: Made[str, bytes] = {}
         self._viewers: Counter[tuple[str, int]] = Counter()
         self._news: dict[str, asyncio.Event] = {}
         self._threads = ThreadPoolExecutor(_THREADS, "framewatch-pictures", initializer=_step_back)
@@ -95,6 +104,7 @@ class Pictures:
                 self._made.pop((stream, width), None)
             if not any(watched == stream for watched, _ in self._viewers):
                 del self._news[stream]
+                self._heats.pop(stream, None)
 
     def stir(self, stream: str) -> None:
         """Something is new of a stream: its viewers look at it."""
@@ -121,10 +131,10 @@ class Pictures:
             if latest is not None and (latest.score.seq, self._health(member, latest)) != seen:
                 with suppress(PictureError):
                     jpeg, size = await self._encode(member, latest, width)
-                    grey = await asyncio.wrap_future(self._threads.submit(_heat, latest)) if heat else None
+                    grey = await self._heat(member, latest) if heat else None
                     return Shown(latest.score, self._health(member, latest), jpeg, size, grey)
             with suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), _LOOK)
+                await asyncio.wait_for(news.wait(), _LOOK_UNSCORED if member.stream is None else _LOOK)
         raise StreamRemoved
 
     def _health(self, member: Member, latest: Latest | None) -> Health:
@@ -137,13 +147,19 @@ class Pictures:
 
     async def _encode(self, member: Member, latest: Latest, width: int) -> tuple[bytes, tuple[int, int]]:
         """The picture; made only if nobody else has had it made."""
-        key = member.id, width
-        made_of, making = self._made.get(key, (None, None))
+        return await self._share(
+            self._made, (member.id, width), latest, lambda: encode(picture_of(member, latest), width)
+        )
+
+    async def _heat(self, member: Member, latest: Latest) -> bytes:
+        """The heat map; likewise."""
+        return await self._share(self._heats, member.id, latest, lambda: _heat(latest))
+
+    async def _share(self, made: Made[K, T], key: K, latest: Latest, make: Callable[[], T]) -> T:
+        made_of, making = made.get(key, (None, None))
         if made_of is not latest or making is None or making.cancelled():
-            making = asyncio.ensure_future(
-                asyncio.wrap_future(self._threads.submit(encode, picture_of(member, latest), width))
-            )
-            self._made[key] = latest, making
+            making = asyncio.ensure_future(asyncio.wrap_future(self._threads.submit(make)))
+            made[key] = latest, making
             self.encoded += 1
         return await asyncio.shield(making)  # a viewer that goes away must not take it from the others
 
@@ -182,8 +198,9 @@ def heat_png(heat: NDArray[np.float32], theta: float) -> bytes:
 
 
 def _heat(latest: Latest) -> bytes:
-    heat = np.zeros((1, 1), np.float32) if latest.heat is None else latest.heat
-    return heat_png(heat, latest.score.threshold)
+    if latest.heat is None:
+        return heat_png(np.zeros((1, 1), np.float32), 1.0)
+    return heat_png(latest.heat, latest.score.threshold)
 
 
 def _decode(data: bytes, factor: int) -> Image:

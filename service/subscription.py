@@ -26,7 +26,8 @@ class Close:
     """How a subscription ended.
 
     Attributes:
-        code: for the websocket: 1000 done, 1012 the service restarts, 1013 the subscriber is too slow.
+        code: for the websocket: 1000 done, 1008 its key is valid no longer, 1012 the service restarts, 1013 the
+            subscriber is too slow.
         reason: in words.
     """
 
@@ -35,6 +36,10 @@ class Close:
 
 
 TOO_SLOW = Close(1013, "messages were not read fast enough")
+
+
+REVOKED = Close(1008, "the key was revoked")
+_ERRORS = {TOO_SLOW: "too_slow", REVOKED: "revoked"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +222,8 @@ class Subscription:
         said += [Said(entry.data, Position(self._epoch, entry.position)) for entry in self._queue]
         self._queue.clear()
         last = said[-1].position if said else self.position
-        if self.close == TOO_SLOW:
-            said.append(Said(messages.error("too_slow", TOO_SLOW.reason, stream=self.feed.stream), last))
+        if self.close in _ERRORS:
+            said.append(Said(messages.error(_ERRORS[self.close], self.close.reason, stream=self.feed.stream), last))
         elif self.close is not None:
             said.append(Said(messages.bye(self.close.reason, stream=self.feed.stream), last))
         return said

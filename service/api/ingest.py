@@ -34,15 +34,15 @@ async def ingest(
         raise Problem(503, member.problem, retry_after=30)
     if member.sender is not None:
         raise Problem(409, f"another client sends the frames of stream {id}")
-    key = key_of(websocket)
-    running.enter(key)
+    visit = running.enter(key_of(websocket))
     session = member.sender = Ingest(websocket, running, member, inlet, header=header)
+    visit.on_revoked = session.revoke
     try:
         subscription = subscribe(running, id, None, 0) if scores else None
         await websocket.accept()
         await session.run(subscription)
     finally:
         member.sender = None
-        running.leave(key)
+        visit.leave()
         if member.health is not Health.ENDED:
             running.roster.set_health(member, Health.RECONNECTING, "the client went away")

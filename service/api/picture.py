@@ -15,6 +15,8 @@ from service.auth import key_of
 from service.member import Member
 from service.monitor import Monitor
 from service.picturing import WIDTHS, Shown, StreamRemoved
+from service.subscription import REVOKED
+from service.visits import Visit
 
 NEXT = "next"
 """What a viewer says when it is ready for a newer picture."""
@@ -35,22 +37,20 @@ async def picture(
     """A text message about the newest picture, the picture (JPEG), with `heat` the heat map (PNG); then the service
     waits for the text `next`, and sends the next one as soon as there is a newer picture or another health."""
     member = running.roster.get(id)
-    key = key_of(websocket)
-    running.enter(key)
-    try:
-        with running.pictures.viewer(id, width):
-            await websocket.accept()
-            await _Viewer(websocket, running, member, width, heat=heat).run()
-    finally:
-        running.leave(key)
+    with running.enter(key_of(websocket)) as visit, running.pictures.viewer(id, width):
+        await websocket.accept()
+        await _Viewer(websocket, running, visit, member, width, heat=heat).run()
 
 
 class _Viewer:
     """One who looks at a stream."""
 
-    def __init__(self, websocket: WebSocket, running: Monitor, member: Member, width: int, *, heat: bool) -> None:
+    def __init__(
+        self, websocket: WebSocket, running: Monitor, visit: Visit, member: Member, width: int, *, heat: bool
+    ) -> None:
         self._websocket = websocket
         self._running = running
+        self._visit = visit
         self._member = member
         self._width = width
         self._heat = heat
@@ -61,19 +61,23 @@ class _Viewer:
         itself alone: the server's own pings find out one that has vanished."""
         show, read = asyncio.create_task(self._show()), asyncio.create_task(self._read())
         stop = asyncio.create_task(self._running.draining.wait())
+        revoked = asyncio.create_task(self._visit.revoked.wait())
+        tasks = {show, read, stop, revoked}
         try:
-            await asyncio.wait({show, read, stop}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             with suppress(WebSocketDisconnect, RuntimeError):
                 if read.done():
                     read.result()
                 elif stop.done():
                     await self._end(1012, messages.bye("the service restarts", stream=self._member.id))
+                elif revoked.done():
+                    await self._end(1008, messages.error("revoked", REVOKED.reason, stream=self._member.id))
                 else:
                     show.result()
         finally:
-            for task in (show, read, stop):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(show, read, stop, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _show(self) -> None:
         shown: Shown | None = None

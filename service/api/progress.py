@@ -16,6 +16,7 @@ from service.api.scores import until_gone
 from service.auth import key_of
 from service.jobs import ENDED
 from service.monitor import Monitor
+from service.subscription import REVOKED
 
 _EVERY = 0.25  # seconds between two looks at the job
 
@@ -26,26 +27,26 @@ router = APIRouter(prefix="/v1/jobs", tags=["videos"])
 async def progress(websocket: WebSocket, id: str, running: Running) -> None:
     """A message whenever the job is further, with the same fields as GET has; closed when it has ended."""
     await asyncio.to_thread(running.jobs.get, id)
-    key = key_of(websocket)
-    running.enter(key)
-    try:
+    with running.enter(key_of(websocket)) as visit:
         await websocket.accept()
         telling, gone = asyncio.create_task(_tell(websocket, running, id)), asyncio.create_task(until_gone(websocket))
-        stop = asyncio.create_task(running.draining.wait())
+        stop, revoked = asyncio.create_task(running.draining.wait()), asyncio.create_task(visit.revoked.wait())
+        tasks = {telling, gone, stop, revoked}
         try:
-            await asyncio.wait({telling, gone, stop}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             with suppress(WebSocketDisconnect, RuntimeError):
                 if telling.done():
                     telling.result()
-                elif stop.done() and not gone.done():
+                elif revoked.done():
+                    await websocket.send_text(messages.error("revoked", REVOKED.reason).decode())
+                    await websocket.close(1008)
+                elif not gone.done():
                     await websocket.send_text(messages.bye("the service restarts").decode())
                     await websocket.close(1012)
         finally:
-            for task in (telling, gone, stop):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(telling, gone, stop, return_exceptions=True)
-    finally:
-        running.leave(key)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _tell(websocket: WebSocket, running: Monitor, id: str) -> None:

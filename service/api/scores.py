@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
@@ -17,7 +18,7 @@ from service.auth import key_of
 from service.monitor import Monitor
 from service.problems import Problem
 from service.replay import Position
-from service.subscription import Subscription
+from service.subscription import REVOKED, Subscription
 
 KEEP_ALIVE = 15.0
 """Seconds of silence after which an event stream gets a comment, for proxies that cut off what is silent."""
@@ -109,10 +110,9 @@ async def until_gone(websocket: WebSocket) -> None:
 
 
 async def _deliver(websocket: WebSocket, running: Monitor, stream: str | None, since: Position | None, ms: int) -> None:
-    key = key_of(websocket)
-    running.enter(key)
-    try:
+    with running.enter(key_of(websocket)) as visit:
         subscription = subscribe(running, stream, since, ms)
+        visit.on_revoked = partial(subscription.end, REVOKED)
         await websocket.accept()
 
         async def send(data: bytes) -> None:
@@ -130,21 +130,19 @@ async def _deliver(websocket: WebSocket, running: Monitor, stream: str | None, s
             delivering.cancel()
             gone.cancel()
             await asyncio.gather(delivering, gone, return_exceptions=True)
-    finally:
-        running.leave(key)
 
 
 def _events(
     request: Request, running: Monitor, stream: str | None, since: Position | None, ms: int
 ) -> StreamingResponse:
-    key = key_of(request)
-    running.enter(key)
+    visit = running.enter(key_of(request))
     try:
         subscription = subscribe(running, stream, since, ms)
     except BaseException:
-        running.leave(key)
+        visit.leave()
         raise
-    response = _EventStream(_lines(subscription), lambda: running.leave(key))
+    visit.on_revoked = partial(subscription.end, REVOKED)
+    response = _EventStream(_lines(subscription), visit.leave)
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     return response

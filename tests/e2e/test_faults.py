@@ -188,7 +188,7 @@ def test_a_client_that_vanishes_in_the_middle_of_a_batch_costs_nobody_else_anyth
     client.delete_stream("gate")
     client.delete_stream("yard")
     wait_for(lambda: service.monitor.scorer.slots == 0)
-    assert service.monitor.clients == service.monitor.hub.subscribers == 0
+    assert len(service.monitor.visits) == service.monitor.hub.subscribers == 0
 
 
 def test_a_stream_that_is_deleted_in_the_middle_of_a_batch_leaves_nothing(service: Served, client: Client) -> None:
@@ -259,7 +259,7 @@ def test_a_subscriber_that_never_reads_is_cut_off_and_costs_nobody_else_anything
             assert got == list(range(1, seq + 1))
             following.close()
             assert deaf.recv(1 << 16).startswith(b"HTTP/1.1 101")
-        wait_for(lambda: running.monitor.clients == 0)
+        wait_for(lambda: len(running.monitor.visits) == 0)
         assert hub.lost > 0
 
 

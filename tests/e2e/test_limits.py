@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from websockets.exceptions import ConnectionClosedOK, InvalidStatus
+from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, InvalidStatus
 from websockets.sync.client import connect
 
 from service import monitor
+from service.auth import mint
 from service.client import Client
+from service.store import KeyFile
 from tests.e2e.serving import Served, served
 from tests.model.drawn import write_video
+
+
+@pytest.fixture(scope="module")
+def revoking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("data")
+    with served(folder, auth="on") as running:
+        with Client(running.url, key=(folder / "admin.key").read_text().strip()) as client:
+            client.create_stream(id="gate")
+        yield running
 
 
 def said(service: Served, path: str) -> list[dict[str, Any]]:
@@ -55,9 +68,26 @@ def test_the_holders_of_one_key_do_not_take_all_places(tmp_path: Path) -> None:
                 assert error.value.response.status_code == 429
                 assert error.value.response.headers["retry-after"] == "10"
             until = time.monotonic() + 60
-            while running.monitor.clients:
+            while len(running.monitor.visits):
                 assert time.monotonic() < until
                 time.sleep(0.02)
+
+
+@pytest.mark.parametrize("path", ["/v1/scores", "/v1/streams/gate/ingest", "/v1/streams/gate/picture"])
+def test_who_holds_a_revoked_key_is_shown_out(revoking: Served, path: str) -> None:
+    data = revoking.monitor.settings.data_dir
+    key, record = mint("guest", ("read", "ingest"), time.time())
+    with KeyFile(data) as keys:
+        keys.put(record)
+        revoking.monitor.access._read_at = float("-inf")
+        with connect(revoking.ws + path, additional_headers={"X-API-Key": key}, proxy=None) as socket:
+            keys.revoke(record.id, time.time())
+            said = []
+            with suppress(ConnectionClosedError):
+                while True:
+                    said.append(orjson.loads(socket.recv(timeout=60)))
+        assert (said[-1]["type"], said[-1]["code"]) == ("error", "revoked")
+        assert socket.close_code == 1008
 
 
 def test_an_engine_that_hangs_is_said_to_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
