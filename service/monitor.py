@@ -6,10 +6,9 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 from model.atomic import atomic_path
@@ -18,8 +17,8 @@ from model.detector import Precision
 from model.device import choose_device, choose_precision
 from model.workers import Workers
 from service import demo
-from service.alerts.dispatcher import Dispatcher
-from service.alerts.posting import Poster
+from service.alerts.alerting import Alerting
+from service.alerts.mqtt import StreamState
 from service.announcer import Announcer
 from service.auth import Access, mint, write_admin_key
 from service.batching import BatchLimits
@@ -30,13 +29,12 @@ from service.member import Member
 from service.messages import Message
 from service.metrics import Metrics
 from service.models import Model, ModelError, Models
-from service.networks import Networks
 from service.picturing import Pictures
 from service.problems import Problem
 from service.recorder.recorder import Recorder
 from service.recorder.recording import ClipTimes
 from service.recorder.shelf import ShelfLimits
-from service.records import AlertState, Health
+from service.records import Health, Score
 from service.repeats import Repeats
 from service.retention import JobLimits, Retention, disk_is_short
 from service.roster import NO_MODEL, Roster
@@ -76,8 +74,7 @@ class Monitor:
     pictures: Pictures
     repeats: Repeats
     recorder: Recorder
-    poster: Poster
-    dispatcher: Dispatcher
+    alerting: Alerting
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -221,17 +218,14 @@ class Monitor:
             memory=settings.clip_memory_bytes,
             event=self.store.event,
         )
-        self.poster = Poster(Networks(settings.webhook_networks))
-        self.dispatcher = Dispatcher(
-            self.store.outbox, self.poster.post, base=settings.public_url or settings.root_path
-        )
+        self.alerting = Alerting(settings, self.store, self._stream_states)
         announcer = Announcer(
             self.store,
             watch=lambda id: self.roster.watch(id),
             publish=lambda said: self.in_loop(lambda: self._publish(said)),
-            on_scores=self.metrics.scores,
-            listeners=(self.recorder,),
-            on_stored=self.dispatcher.wake,
+            on_scores=self._scored,
+            listeners=(self.recorder, *self.alerting.listeners),
+            on_stored=self.alerting.dispatcher.wake,
         )
         limits = ScorerLimits(BatchLimits(settings.max_batch), settings.batch_wait_ms / 1000)
         self.scorer = Scorer(on_results=announcer, on_batch=self.metrics.batch, limits=limits)
@@ -254,8 +248,8 @@ class Monitor:
             with suppress(ModelError, CheckpointError):  # the stream itself will say that its model is not there
                 self.models.give(bundled())
         self.recorder.start()
-        self.dispatcher.start()
         self.roster.restore()
+        self.alerting.start()
         self.jobs.start()
         self.learner.start()
         self._retention = Retention(
@@ -296,7 +290,7 @@ class Monitor:
             log.warning("some frames were not scored in %g s and are lost", self.settings.drain_seconds)
         self.roster.close()
         self.recorder.stop()
-        self.dispatcher.stop()
+        self.alerting.stop()
         if self._retention is not None:
             self._retention.close()
         try:
@@ -321,19 +315,16 @@ class Monitor:
         metrics.gauge("store_waiting", "Scores and events that wait to be stored", lambda: self.store.waiting)
         metrics.gauge("backlog_bytes", "Frames of all streams that wait", lambda: self.roster.backlog.waiting)
         metrics.gauge("jobs_waiting", "Videos that wait or are being scored", lambda: self.jobs.open)
-        metrics.gauge("clips_written", "Clips of events that were written", lambda: self.recorder.written)
-        metrics.gauge("clips_failed", "Clips of events that could not be written", lambda: self.recorder.failed)
-        metrics.gauge("clips_waiting", "Clips that wait to be encoded, or are", lambda: self.recorder.waiting)
-        metrics.gauge("clip_memory_bytes", "Memory of the last seconds of all streams", lambda: self.recorder.memory)
-        metrics.gauge("clip_bytes", "Size of the files of events", self.store.files.kept_bytes)
-        for state in ("waiting", "dead"):
-            metrics.gauge(f"alerts_{state}", f"Messages to webhooks that are {state}", partial(self._alerts, state))
-        metrics.gauge("alerts_sent", "Messages that webhooks have taken", lambda: self.dispatcher.sent)
-        metrics.gauge("alerts_failed", "Attempts to send one that failed", lambda: self.dispatcher.failed)
+        self.recorder.measure(metrics)
+        self.alerting.measure(metrics)
         metrics.gauge("ready", "Whether the service is ready", lambda: not self.reasons())
 
-    def _alerts(self, state: AlertState) -> float:
-        return self.store.outbox.counts()[state]
+    def _stream_states(self) -> list[StreamState]:
+        return [StreamState(member.id, member.record.name, member.health is Health.LIVE) for member in self.roster]
+
+    def _scored(self, scores: Sequence[Score]) -> None:
+        self.metrics.scores(scores)
+        self.alerting.scores(scores)
 
     def _live(self) -> float:
         return sum(member.health is Health.LIVE for member in self.roster)

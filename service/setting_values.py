@@ -96,6 +96,17 @@ def check_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def check_topic(text: str) -> str:
+    """The first part of MQTT topics; "" stays.
+
+    Raises:
+        ValueError: it is none, or has a wildcard.
+    """
+    if not re.fullmatch(r"([A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*)?", text):
+        raise ValueError("expected letters, digits, '_' and '-', with slashes between them")
+    return text
+
+
 def check_port(value: object) -> object:
     """Names the surprise that a Kubernetes service called `framewatch` is."""
     if isinstance(value, str) and value.startswith("tcp://"):

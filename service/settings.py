@@ -22,6 +22,7 @@ from service.setting_values import (
     check_origins,
     check_port,
     check_root_path,
+    check_topic,
     check_url,
     named,
     size,
@@ -199,6 +200,27 @@ class Settings(BaseSettings):
         None, "Events", "Age of clips", "Clips and pictures older than this are removed; if not given, none.", "DAYS",
         gt=0, le=36_500)
 
+    mqtt_host: str | None = _setting(
+        None, "MQTT", "Broker", "MQTT broker that is told how each stream is; if not given, none. Needs "
+        "framewatch[mqtt].", "HOST", min_length=1)
+    mqtt_port: int = _setting(
+        1883, "MQTT", "Port", "Port of the broker; with TLS usually 8883.", "N", ge=1, le=65535)
+    mqtt_tls: Literal["on", "off"] = _setting(
+        "off", "MQTT", "TLS", "Whether the connection to the broker is encrypted.", "on|off")
+    mqtt_ca_file: Location | None = _setting(
+        None, "MQTT", "Certificates", "PEM file of certificates that are trusted; if not given, the system's.", "FILE")
+    mqtt_user: str | None = _setting(
+        None, "MQTT", "User", "User name at the broker.", "NAME", min_length=1)
+    mqtt_password: SecretStr | None = _setting(
+        None, "MQTT", "Password", "Password at the broker; by variable or file only, as everyone can read flags.",
+        "TEXT", flag="-")
+    mqtt_topic: Annotated[str, AfterValidator(check_topic)] = _setting(
+        "framewatch", "MQTT", "Topic", "First part of all topics; another one for each service at a broker.", "TOPIC",
+        min_length=1)
+    mqtt_discovery_topic: Annotated[str, AfterValidator(check_topic)] = _setting(
+        "homeassistant", "MQTT", "Discovery topic", "Where Home Assistant looks for new devices; empty: not "
+        "told.", "TOPIC")
+
     replay_seconds: float = _setting(
         60.0, "Push", "Replay time", "How much of a stream is held in memory for clients that come back; the rest "
         "is read from disk.", "SECONDS", ge=0, le=3600)
@@ -241,6 +263,8 @@ class Settings(BaseSettings):
     def _check_tls(self) -> Settings:
         if self.ssl_certfile is None and (self.ssl_keyfile or self.ssl_keyfile_password):
             raise ValueError("ssl_keyfile and ssl_keyfile_password need ssl_certfile")
+        if self.mqtt_password and not self.mqtt_user:
+            raise ValueError("mqtt_password needs mqtt_user")
         return self
 
     @classmethod

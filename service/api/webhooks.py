@@ -122,7 +122,7 @@ async def webhooks(running: Running) -> WebhookList:
 @router.post("/webhooks", operation_id="create_webhook", status_code=201, dependencies=[ADMIN], responses=problems(409))
 async def create(body: WebhookBody, running: Running) -> WebhookMade:
     """Make a webhook: it gets a message when an event opens, and one when it closes."""
-    running.poster.check(body.url)
+    running.alerting.poster.check(body.url)
     if len(await asyncio.to_thread(running.store.outbox.webhooks)) >= MOST:
         raise Problem(409, f"{MOST} webhooks are as many as are allowed")
     made = None if body.secret else secrets.token_urlsafe(32)
@@ -154,10 +154,10 @@ async def change(id: WebhookId, body: WebhookChange, running: Running) -> Webhoo
     for name in {"streams", "kinds"} & changes.keys():
         changes[name] = tuple(changes[name])
     if "url" in changes:
-        running.poster.check(changes["url"])
+        running.alerting.poster.check(changes["url"])
     webhook = replace(webhook, **changes)
     await asyncio.to_thread(running.store.outbox.put_webhook, webhook)
-    running.dispatcher.release(id)
+    running.alerting.dispatcher.release(id)
     return _view(running, webhook)
 
 
@@ -168,14 +168,14 @@ async def delete(id: WebhookId, running: Running) -> None:
     """Remove a webhook, with what waits for it."""
     if not await asyncio.to_thread(running.store.outbox.delete_webhook, id):
         raise not_found("webhook", id)
-    running.dispatcher.release(id)
+    running.alerting.dispatcher.release(id)
 
 
 @router.post("/webhooks/{id}/test", operation_id="test_webhook", dependencies=[ADMIN], responses=problems(404))
 async def test(id: WebhookId, running: Running) -> TrialResult:
     """Send a message of the type `test` now, and say what came of it."""
     webhook = await _get(running, id)
-    reply = await asyncio.to_thread(running.dispatcher.test, webhook)
+    reply = await asyncio.to_thread(running.alerting.dispatcher.test, webhook)
     return TrialResult(ok=not reply.error, status=reply.status, reason=reply.error, seconds=reply.seconds)
 
 
@@ -202,7 +202,7 @@ async def resend(id: Annotated[int, Path(ge=1, le=2**62)], running: Running) -> 
     now = time.time()
     alert = replace(alert, state="waiting", due=now, since=now)
     await asyncio.to_thread(running.store.outbox.settle, alert)
-    running.dispatcher.release(alert.webhook)
+    running.alerting.dispatcher.release(alert.webhook)
     return _alert_view(alert)
 
 
@@ -222,7 +222,7 @@ def _view(running: Monitor, webhook: Webhook) -> WebhookView:
         kinds=list(webhook.kinds),
         enabled=webhook.enabled,
         created=moment(webhook.created),
-        error=running.dispatcher.error(webhook.id),
+        error=running.alerting.dispatcher.error(webhook.id),
     )
 
 

@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from model.pictures import PictureError
 from service.announcer import Look
 from service.events import RESTART
+from service.metrics import Metrics
 from service.recorder.bench import Bench, Order
 from service.recorder.mp4 import Written
 from service.recorder.pictures import heat_map, snapshot
@@ -97,15 +98,13 @@ class Recorder:
         self._spooled = 0
         self._thread = threading.Thread(target=self._run, name="framewatch-recorder", daemon=True)
 
-    @property
-    def waiting(self) -> int:
-        """Clips that wait to be encoded, or are."""
-        return len(self._bench)
-
-    @property
-    def memory(self) -> int:
-        """Bytes that the last pictures of all streams use."""
-        return self._rings.size
+    def measure(self, metrics: Metrics) -> None:
+        """Adds what is measured."""
+        metrics.gauge("clips_written", "Clips of events that were written", lambda: self.written)
+        metrics.gauge("clips_failed", "Clips of events that could not be written", lambda: self.failed)
+        metrics.gauge("clips_waiting", "Clips that wait to be encoded, or are", lambda: len(self._bench))
+        metrics.gauge("clip_memory_bytes", "Memory of the last seconds of all streams", lambda: self._rings.size)
+        metrics.gauge("clip_bytes", "Size of the files of events", self._table.kept_bytes)
 
     def start(self) -> None:
         """Takes up what was left unfinished, removes what belongs to nothing, and begins."""

@@ -16,6 +16,7 @@ from service.alerts.signing import verify
 from service.client import Client, ServiceError
 from tests.e2e.serving import Served, served
 from tests.model.detectors import INTERVAL, pictures
+from tests.service.alerts.broker import broker, ear
 from tests.service.alerts.receiver import LOOPBACK, receiving
 from tests.service.live import jpeg
 
@@ -199,3 +200,17 @@ def test_the_secrets_of_a_webhook_are_never_shown(client: Client) -> None:
     assert "hunter" not in "".join(one.text for one in shown)
     assert shown[-1].json()["reason"] == "the receiver refuses the connection; is the port right?"
     assert client.request("GET", f"/v1/webhooks/{id}").json()["name"] == "Chat"
+
+
+def test_a_stream_shows_up_at_an_mqtt_broker(tmp_path: Path) -> None:
+    with broker(tmp_path) as port, ear(port) as heard:
+        with served(tmp_path / "data", mqtt_host="127.0.0.1", mqtt_port=port) as running, Client(running.url) as one:
+            excite(one, "gate")
+            settled(one, "gate")
+            until(lambda: "framewatch/streams/gate/problem" in heard.kept)
+            told = [payload for topic, payload in heard.all if topic == "framewatch/streams/gate/event"]
+            assert '"type":"event.opened"' in told[0]
+            assert b"framewatch_mqtt_connected 1.0" in one.request("GET", "/metrics").content
+            one.delete_stream("gate", purge=True)
+            until(lambda: not [topic for topic in heard.kept if "gate" in topic])
+        until(lambda: heard.kept == {"framewatch/status": "offline"})
