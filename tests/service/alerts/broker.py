@@ -84,9 +84,10 @@ class Ear:
     def _on_message(self, client: Any, userdata: Any, message: Any) -> None:
         payload = message.payload.decode()
         self.all.append((message.topic, payload))
-        self.kept[message.topic] = payload
-        if not payload:
-            del self.kept[message.topic]
+        if payload and not message.topic.endswith("/event"):  # which is told and not kept
+            self.kept[message.topic] = payload
+        else:
+            self.kept.pop(message.topic, None)
 
     def wait(self, **expected: str) -> None:
         """Waits until topics, given with `__` for `/`, have these payloads."""
