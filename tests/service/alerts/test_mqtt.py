@@ -77,7 +77,7 @@ def test_a_muted_event_is_no_problem(tmp_path: Path) -> None:
 def test_a_service_that_dies_is_told_to_be_offline_by_the_broker(tmp_path: Path) -> None:
     with broker(tmp_path) as port, ear(port) as heard, telling(port, [DOOR]) as mqtt:
         heard.wait(framewatch__status="online")
-        sock = mqtt._client.socket()
+        sock: Any = mqtt._client.socket()
         assert sock is not None
         mqtt._client.reconnect_delay_set(60, 60)
         sock.shutdown(2)
