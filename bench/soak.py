@@ -156,7 +156,7 @@ def soak(minutes: float, folder: Path, *, guests: int = 6, seed: int = 0) -> Soa
     ]
     with ExitStack() as opened:
         cams = opened.enter_context(cameras())
-        running = opened.enter_context(Running(folder / "data", model=model, flags=flags)).wait()
+        running = opened.enter_context(Running(folder / "data", model=model, flags=flags)).wait(900)
         client = opened.enter_context(Client(running.url, timeout=120))
         stopping = threading.Event()
         visits = [Guests(running, cams, folder, random.Random(seed * 1000 + number)) for number in range(guests)]
