@@ -47,8 +47,8 @@ def test_a_section_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
 
 
 def test_tables_have_a_row_for_each_measurement() -> None:
-    rows = rate_table([Rate(4, 50.0, 45.0, 55.0, 0.25, 1.9, 3.2)], 200.0)
-    assert rows[2] == "| 4 | 50.0 | 45.0 to 55.0 | 0.250 | 25% | 1.9 | 3.2 |"
+    rows = rate_table([Rate(4, 50.0, 45.0, 55.0, 0.25, 1.9, 3.2)], 200.0, 100.0)
+    assert rows[2] == "| 4 | 50.0 | 45.0 to 55.0 | 0.250 | 0.500 | 25% | 1.9 | 3.2 |"
     late = latency_table([Latency(0.5, 2, 20.0, 0.01, (0.04, 0.08, 0.1))])
     assert late[2] == "| 50% of capacity | 2 | 20.0 | 1.0% | 40 ms | 80 ms | 100 ms |"
 

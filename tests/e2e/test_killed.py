@@ -27,7 +27,7 @@ from tests.service.command_line import write_checkpoint
 from tests.service.live import png
 
 FRAMES = [png(image) for image in pictures(20)]
-JOB_FRAMES = 1000
+JOB_FRAMES = 600
 CAMS = ("gate", "yard")
 LIMITS = ("--min-free-disk-bytes", 0, "--device", "cpu", "--precision", "float32")
 
@@ -117,7 +117,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killed]:
         job = client.put_video(footage(folder, JOB_FRAMES))["id"]
         load = Load(first.url)
         load.start(0.0)
-        load.until(random.Random(3).randint(60, 200))
+        load.until(random.Random(3).randint(60, 120))
         while client.job(job)["state"] == "queued":
             time.sleep(0.01)
         first.kill()
@@ -232,7 +232,7 @@ def test_sigterm_under_load_drains_and_tells_the_clients(tmp_path: Path) -> None
                 client.create_stream(id=id, policy="every")
         load = Load(running.url)
         load.start(0.0)
-        load.until(100)
+        load.until(60)
         children = running.children()
         assert running.stop(120) == 0
         load.join()

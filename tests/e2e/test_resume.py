@@ -20,7 +20,7 @@ from tests.e2e.test_faults import FRAMES
 from tests.model.detectors import INTERVAL
 
 CUTS = 50
-COUNT = 600
+COUNT = 400
 """Frames; so many that the last cut comes before the last score."""
 
 
