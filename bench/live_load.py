@@ -48,19 +48,31 @@ class Load:
 
 
 class _Counting:
-    """What counts, between two moments."""
+    """What counts: between two moments, after every client is connected."""
 
-    def __init__(self, warm: float, seconds: float) -> None:
+    def __init__(self, clients: int, warm: float, seconds: float) -> None:
         self.load = Load(seconds)
-        self.begin = time.perf_counter() + warm
-        self.end = self.begin + seconds
+        self.begin = self.end = float("inf")
         self.over = asyncio.Event()
+        self._warm = warm
+        self._missing = clients
+        self._connected = asyncio.Event()
+
+    def connected(self) -> None:
+        """One client more is."""
+        self._missing -= 1
+        if not self._missing:
+            self._connected.set()
 
     @property
     def on(self) -> bool:
         return self.begin <= time.perf_counter() < self.end
 
     async def run(self) -> None:
+        async with asyncio.timeout(120):
+            await self._connected.wait()
+        self.begin = time.perf_counter() + self._warm
+        self.end = self.begin + self.load.seconds
         await asyncio.sleep(max(0.0, self.begin - time.perf_counter()))
         before = _cpu()
         await asyncio.sleep(max(0.0, self.end - time.perf_counter()))
@@ -78,12 +90,12 @@ def saturate(ws: str, streams: Sequence[str], frames: Sequence[bytes], *, warm: 
         warm: seconds before it counts.
         seconds: that count.
     """
-    return _run(_saturate(ws, streams, frames, _Counting(warm, seconds)))
+    return _run(_saturate(ws, streams, frames, _Counting(len(streams), warm, seconds)))
 
 
 def pace(ws: str, streams: Sequence[str], frames: Sequence[bytes], *, rate: float, warm: float, seconds: float) -> Load:
     """Sends so many frames a second of each stream whatever comes back, as cameras do; spread evenly over time."""
-    return _run(_pace(ws, streams, frames, rate, _Counting(warm, seconds)))
+    return _run(_pace(ws, streams, frames, rate, _Counting(len(streams), warm, seconds)))
 
 
 def _run(running: Any) -> Load:
@@ -143,6 +155,7 @@ async def _sending(
 ) -> AsyncGenerator[ClientConnection, None]:
     """A socket that frames are sent on; what comes back is counted aside."""
     async with connect(f"{ws}/v1/streams/{id}/ingest?header=1", **_QUIET) as end:
+        counting.connected()
         reading = asyncio.create_task(_read(end, counting, captured))
         try:
             with suppress(ConnectionClosed):

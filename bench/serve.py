@@ -27,6 +27,7 @@ from bench.rival_load import fastapi_rate, rival
 from bench.running import Running, cpu_seconds
 from model.device import choose_device, choose_precision
 from service.client import Client
+from service.commands.serve import allow_descriptors
 
 WINDOW = 8
 """Frames that a stream of the packaged model needs before it has scores: those before them cost less."""
@@ -259,6 +260,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
     parser.add_argument("--write", action="store_true", help=f"write the tables into {PAGE.name}")
     options = parser.parse_args(arguments)
+    allow_descriptors()
     with tempfile.TemporaryDirectory(prefix="framewatch-serve-") as scratch:
         said = measure(options, Path(scratch))
     print(said)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import signal
 import socket
 from typing import Any
@@ -78,6 +79,7 @@ def run(settings: Settings) -> None:
         StoreError, ModelError, DeviceError: it cannot be started.
     """
     logs.configure(settings.log_level, settings.log_format)
+    allow_descriptors()
     app = create_app(settings)
     config = server_config(app, settings)
     try:
@@ -90,6 +92,14 @@ def run(settings: Settings) -> None:
         signal.signal(number, _ignore)  # uvicorn drains at the first one, and raises it again for us when it is done
     with listening, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(DrainingServer(config, app.state.monitor).run_monitored([listening]))
+
+
+def allow_descriptors(most: int = 65_536) -> None:
+    """Raises this process's limit of open sockets and files as far as it may: many systems begin with 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import socket
 import tomllib
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from service.auth import fingerprint, write_admin_key
+from service.commands.serve import allow_descriptors
 from service.store import KeyFile
 from tests.service.command_line import framewatch, misused, refused
 
@@ -76,3 +78,15 @@ def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
 def test_a_certificate_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
     said = refused("serve", "--port", "0", "--ssl-certfile", tmp_path / "none.pem", "--data-dir", tmp_path)
     assert "TLS certificate" in said
+
+
+def test_as_many_descriptors_are_allowed_as_the_system_lets_it() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        allow_descriptors(300)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (300, hard)
+        allow_descriptors(200)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (300, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
