@@ -188,6 +188,7 @@ class Roster:
                 return self.change(record.id, name=record.name, options=record.options), False
             self._check_source(record)
             record = replace(record, created=member.record.created)
+            self._store.forget_reference(record.id)  # another camera shows another scene
             stream = self._stream(record)
             self._store.put_stream(record)  # before anything ends: the disk may be full
             self._end(member)

@@ -30,6 +30,7 @@ class Sentry:
         self._guard = Guard(kept)
         self._model: Model | None = None
         self._accepting = False
+        self._renewing = False
         self._failed = False
 
     @property
@@ -40,6 +41,10 @@ class Sentry:
     def accept(self) -> None:
         """From the next frame on the picture is right as it is."""
         self._accepting = True
+
+    def begin_anew(self) -> None:
+        """Forgets what the camera showed: from the next frame on it is judged against the model's reference."""
+        self._renewing = True
 
     def judge(self, model: Model, pts: float, image: Image) -> str:
         """What is wrong now. Whatever fails in here costs the stream its judgement, not its scores.
@@ -52,6 +57,8 @@ class Sentry:
         if self._failed:
             return ""
         try:
+            if self._renewing:
+                self._renewing, self._guard, self._model = False, Guard(), None
             if model is not self._model:
                 self._model = model
                 reference = model.detector.reference.cpu().numpy().astype(np.uint8)

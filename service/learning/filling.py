@@ -20,6 +20,7 @@ LEAST: Final = 5.0
 SILENT: Final = 5.0
 """Seconds without a frame after which that is said."""
 
+_UNUSABLE: Final = ("covered", "frozen")  # a camera that was moved is learned as it looks now
 _ENOUGH: Final = 60.0  # seconds: a stream that ends after so much is learned from even so
 _LOOK: Final = 0.5
 _DISK: Final = 10.0  # seconds between two looks at the disk
@@ -32,7 +33,7 @@ class Note(Protocol):
 
 
 class Filling:
-    """Fills one recording. What is tampered with is not recorded."""
+    """Fills one recording. While the camera is covered or frozen it waits."""
 
     def __init__(
         self,
@@ -93,7 +94,7 @@ class Filling:
                 continue
             heard = self._monotonic()
             stream = self._member.stream
-            if stream is not None and stream.sentry.tampering:
+            if stream is not None and stream.sentry.tampering in _UNUSABLE:
                 self._say(f"waits, the camera is {stream.sentry.tampering}")
                 continue
             try:

@@ -182,7 +182,9 @@ class Learner:
         member = self._roster.get(learning.stream)
         self._warm(self._models.get(learning.model))
         options = replace(member.record.options, model=learning.model, threshold=None)
-        self._roster.change(learning.stream, options=options)
+        member = self._roster.change(learning.stream, options=options)
+        if member.stream is not None:
+            member.stream.sentry.begin_anew()  # what the model learned from is how the camera should look
         log.info("stream %s is scored by %s, learned from it", learning.stream, learning.model)
         return learning
 

@@ -225,6 +225,10 @@ class Store:
         """Keeps what streams' cameras are judged against, by their ids."""
         self._write(partial(sentries.put, references=dict(references)))
 
+    def forget_reference(self, stream: str) -> None:
+        """Forgets what a stream's camera was judged against."""
+        self._write(partial(sentries.delete, stream=stream))
+
     def reference(self, stream: str) -> Reference | None:
         """What a stream's camera was judged against last; None: nothing yet."""
         with self._readers.reading() as connection:

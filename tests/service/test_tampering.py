@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from model.frames import reference_of
 from model.states import State
 from model.tampering import Reference
 from service.events import Change, EventClosed, EventTracker, TamperingTracker
@@ -98,6 +100,26 @@ def test_a_sentry_begins_with_the_models_reference_and_ends_with_its_own() -> No
     assert said[-1] == sentry.tampering == "covered"
     sentry.accept()
     assert sentry.judge(model, 30.0, black) == ""
+
+
+def test_a_sentry_that_begins_anew_judges_by_the_models_reference() -> None:
+    model, learned, sentry = live.model(), live.model(), Sentry()
+    turned = [np.ascontiguousarray(image[::-1]) for image in pictures(40)]
+    for at, image in enumerate([*pictures(20), *turned[:20]]):
+        sentry.judge(model, at * 0.5, image)
+    assert sentry.tampering == "flipped"
+    learned.detector.reference.copy_(torch.from_numpy(reference_of(turned[0])))
+    assert sentry.judge(learned, 20.0, turned[0]) == "flipped", "a new model alone does not end it"
+    sentry.begin_anew()
+    assert {sentry.judge(learned, 21 + at * 0.5, image) for at, image in enumerate(turned[20:])} == {""}
+
+
+def test_a_stream_with_another_source_is_judged_anew(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        store.put_stream(StreamRecord("door", "Door", None))
+        store.put_references({"door": Reference(np.zeros((36, 64), np.uint8), True)})
+        store.forget_reference("door")
+        assert store.reference("door") is None
 
 
 def test_a_judgement_that_fails_costs_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
