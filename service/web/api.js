@@ -12,6 +12,7 @@ export class Problem extends Error {
   }
 }
 
+const PATIENCE = 60_000; // milliseconds
 let csrf = "";
 let offset = 0;
 let refused = () => {};
@@ -65,26 +66,30 @@ export function headers(more = {}) {
  * @returns {Promise<any>} The JSON of the answer, null without one.
  * @throws {Problem}
  */
-export async function call(method, path, body, { quiet = false } = {}) {
+export async function call(method, path, body, how) {
   /** @type {Response} */
   let response;
+  const ended = new AbortController();
+  const timer = setTimeout(() => ended.abort(), PATIENCE);
   try {
     response = await fetch(address(path), {
       method,
       headers: headers(body === undefined ? {} : { "Content-Type": "application/json" }),
       body: body === undefined ? undefined : JSON.stringify(body),
       cache: "no-store",
-      signal: AbortSignal.timeout(30_000),
+      signal: ended.signal,
     });
   } catch {
     throw new Problem(0, "The service does not answer.");
+  } finally {
+    clearTimeout(timer);
   }
   const date = Date.parse(response.headers.get("Date") ?? "");
   if (date && Math.abs(date - Date.now()) > 5000) offset = date - Date.now();
   const kind = response.headers.get("Content-Type") ?? "";
   const found = kind.includes("json") ? await response.json().catch(() => null) : null;
   if (response.ok) return found;
-  if (response.status === 401 && !quiet) refused();
+  if (response.status === 401 && !how?.quiet) refused();
   throw new Problem(response.status, found?.detail ?? `The service answered ${response.status}.`);
 }
 

@@ -37,11 +37,23 @@ export class Chart {
     this.end = 1;
     /** Height of the threshold, 0 to 1. */
     this.threshold = 0.5;
-    /** Height of another threshold that is being tried. @type {number | null} */
+    /**
+     * Height of another threshold that is being tried.
+     *
+     * @type {number | null}
+     */
     this.tried = null;
-    /** @type {Span[]} What the tried threshold would have flagged. */
+    /**
+     * What the tried threshold would have flagged.
+     *
+     * @type {Span[]}
+     */
     this.spans = [];
-    /** Seconds, of what is played or pointed at. @type {number | null} */
+    /**
+     * Seconds, of what is played or pointed at.
+     *
+     * @type {number | null}
+     */
     this.cursor = null;
     this.dragging = "";
     this.canvas = h("canvas", {
@@ -336,10 +348,14 @@ export class Chart {
     context.stroke();
     context.setLineDash([]);
     if (this.onThreshold && alpha === 1) {
-      context.fillStyle = colour(name);
       context.beginPath();
-      context.roundRect(width - RIGHT - 26, y - 7, 26, 14, 7);
-      context.fill();
+      context.lineWidth = 14;
+      context.lineCap = "round";
+      context.moveTo(width - RIGHT - 19, y);
+      context.lineTo(width - RIGHT - 7, y);
+      context.stroke();
+      context.lineCap = "butt";
+      context.lineWidth = 1.5;
       context.strokeStyle = colour("surface");
       context.beginPath();
       for (const shift of [-2, 2]) {

@@ -4,9 +4,6 @@ import { call, Problem, useToken } from "./api.js";
 
 /** @typedef {import("./types.js").Session} Session */
 
-/** @type {Session} */
-const OPEN = { auth: false, name: "", scopes: ["read", "ingest", "admin"], csrf: "" };
-
 /**
  * @returns {Promise<Session | null>} null: a login is needed.
  * @throws {Problem}
@@ -16,7 +13,6 @@ export async function whoAsks() {
     return taken(await call("GET", "v1/session", undefined, { quiet: true }));
   } catch (error) {
     if (error instanceof Problem && error.status === 401) return null;
-    if (error instanceof Problem && error.status === 404) return taken(OPEN);
     throw error;
   }
 }

@@ -99,7 +99,7 @@ export class Stage {
 
   /** @param {Polygon[] | null} polygons */
   async drawn(polygons) {
-    if (polygons) await this.onMask?.(polygons);
+    if (polygons && !(await this.onMask?.(polygons))) return; // what was drawn stays, to be mended
     this.editor?.tools.remove();
     this.editor = undefined;
     this.shown = "";

@@ -83,9 +83,11 @@ function cameraPage(app, camera, element) {
     attempt(async () => {
       await patch(`v1/streams/${part(camera.id)}`, { mask });
       await again();
+      return true;
     }, mask.length ? "Only the region is scored from now on." : "The whole picture is scored from now on.");
   const stage = new Stage(camera, admin ? keepMask : null);
   const scores = new ScoreChart(camera, admin ? (y) => threshold.drag(y) : undefined);
+  /** @type {Threshold} */
   const threshold = new Threshold(camera, scores.chart, admin, again);
   const facts = new Facts();
   const mute = admin ? muting(camera, again) : null;
