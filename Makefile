@@ -13,7 +13,7 @@ ARGS ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test quality bench bench-serve bench-rivals bench-gpu bench-memory soak fuzz check format constraints clean
+.PHONY: help demo test quality bench bench-serve bench-rivals bench-gpu bench-memory soak fuzz check docs audit format constraints clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
@@ -23,7 +23,7 @@ help: ## Show this list.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt hatchling editables
-	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[dev,docs]'
 	@touch $@
 
 demo: $(READY) ## Draw a street, learn it, find what is odd in it (two minutes).
@@ -66,6 +66,13 @@ check: $(READY) ## Lint, format and types.
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+docs: $(READY) ## Render the documentation into out/site.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet $(ARGS)
+
+audit: $(READY) ## Look for published faults of the pinned packages, and at the FFmpegs that come with them.
+	.ci/audit
+	$(BIN)/python -m pytest -q tests/test_bundled.py
+
 format: $(READY) ## Format the code and sort its imports.
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -73,7 +80,7 @@ format: $(READY) ## Format the code and sort its imports.
 constraints: ## Renew constraints.txt with the latest versions (TORCH=... picks torch's).
 	$(PYTHON) -m venv --clear $(VENV)-constraints
 	$(VENV)-constraints/bin/python -m pip install --quiet '$(TORCH)' hatchling editables
-	$(VENV)-constraints/bin/python -m pip install --quiet --no-build-isolation '$(TORCH)' -e '.[dev,bench]'
+	$(VENV)-constraints/bin/python -m pip install --quiet --no-build-isolation '$(TORCH)' -e '.[dev,docs,bench]'
 	sed '/^[^#]/,$$d' constraints.txt > $(VENV)-constraints/pins
 	$(VENV)-constraints/bin/python -m pip freeze --exclude-editable | sed 's/+[^ ;]*//' >> $(VENV)-constraints/pins
 	mv $(VENV)-constraints/pins constraints.txt

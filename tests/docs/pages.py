@@ -1,0 +1,49 @@
+"""The pages of docs/ and the code blocks in them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+DOCS = ROOT / "docs"
+GENERATED = frozenset(["quality.md", "quality-notes.md", "quality-other.md", "benchmarks.md", "licences.md"])
+"""Pages that commands write: other tests hold them to that."""
+
+WITH_PLACEHOLDERS = frozenset(["alerts.md", "learning.md"])
+"""Pages whose commands name things by placeholders, and are not run as they stand."""
+
+PAGES = sorted(path for path in DOCS.glob("*.md") if path.name not in GENERATED | WITH_PLACEHOLDERS)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block.
+
+    Attributes:
+        language: what stands behind the fence.
+        text: what is in it.
+    """
+
+    language: str
+    text: str
+
+
+def blocks(page: Path) -> list[Block]:
+    """The fenced blocks of a page, in order."""
+    found = re.findall(r"^```(\S*)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [Block(*one) for one in found]
+
+
+def commands(block: Block) -> list[str]:
+    """The commands of a shell block, as they stand there; continued lines in one, without comments."""
+    lines = block.text.replace("\\\n", " ").splitlines()
+    return [line.partition(" # ")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def program(command: str) -> str:
+    """What a command runs."""
+    return shlex.split(command)[0]
