@@ -40,12 +40,11 @@ LABEL org.opencontainers.image.title="framewatch" \
       org.opencontainers.image.description="Streaming video anomaly monitor" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=dependencies /opt/framewatch /opt/framewatch
-# Modules are compiled by importing all that is the project's: what nothing imports would be half of the byte code.
+# Modules are compiled by being imported: what nothing imports would be half of the byte code.
 RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
     pip --python /opt/framewatch install -q --no-compile --no-cache-dir --no-index --no-deps --root-user-action=ignore /wheels/*.whl \
-    && /opt/framewatch/bin/python -c 'import importlib, model, pkgutil, service, training; \
-[importlib.import_module(one.name) for package in (model, training, service) \
- for one in pkgutil.walk_packages(package.__path__, package.__name__ + ".")]' \
+    && /opt/framewatch/bin/python -c 'import service.commands.serve, service.commands.score, service.commands.train, \
+service.learning.child, service.readers.child, service.sandbox_child, training.demo' \
     && useradd --uid 10001 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin framewatch \
     && install -d -o framewatch -g framewatch -m 0700 /data /data/tmp
 # Whatever is written goes to /data, so that the root file system can be read-only: temporary files, where a volume
