@@ -20,6 +20,7 @@ export class Tile {
     this.observer = observer;
     this.visible = false;
     this.drawn = -1;
+    this.connected = false;
     this.canvas = h("canvas", { class: "picture", "aria-hidden": "true" });
     this.chip = h("span", { class: "chip state" });
     this.veil = h("span", { class: "veil" });
@@ -66,9 +67,10 @@ export class Tile {
     if (!this.visible) return;
     this.age(connected);
     const { camera } = this;
-    if (camera.version === this.drawn && camera.fresh) return;
+    if (camera.version === this.drawn && camera.fresh && connected === this.connected) return;
     if (camera.version !== this.drawn) this.sparkline.dirty();
     this.drawn = camera.version;
+    this.connected = connected;
     const standing = connected ? camera.standing : "quiet";
     mark(this.element, "standing", standing);
     say(this.chip, stateWord(camera, connected));

@@ -185,7 +185,7 @@ def test_a_restart_under_the_open_page_is_said_and_lived_through(
     service.stop()
     page.get_by_role("alert").get_by_text("old").wait_for()
     page.wait_for_selector(f"{tile}[data-picture=old]")
-    assert page.locator(f"{tile} .figure").text_content() == "–"
+    expect(page.locator(f"{tile} .figure")).to_have_text("–")  # at the page's next turn
     assert "Not live" in page.locator(f"{tile} .veil").text_content()
     service.start()
     page.wait_for_selector(f"{tile}[data-picture=live]")
