@@ -126,18 +126,7 @@ class EventTracker:
         return [EventClosed(closed)]
 
     def _begin(self, score: Score, heat: Heat | None, muted: bool) -> EventOpened:
-        self._open = Event(
-            id=self._next_id(),
-            stream=self._stream,
-            epoch=self._epoch,
-            started=score.captured,
-            first_seq=score.seq,
-            peaked=score.captured,
-            peak=_level(score),
-            peak_seq=score.seq,
-            peak_frame=score.frame,
-            muted=muted,
-        )
+        self._open = _event_from(score, self._next_id(), self._stream, self._epoch, muted)
         self._heat, self._last = heat, score
         return EventOpened(replace(self._open, heat=_rows(heat)))
 
@@ -203,20 +192,8 @@ class TamperingTracker:
         return [EventClosed(replace(event, ended=max(last.captured, event.started), last_seq=last.seq))]
 
     def _begin(self, score: Score, reason: str, muted: bool) -> EventOpened:
-        self._open = Event(
-            id=self._next_id(),
-            stream=self._stream,
-            epoch=self._epoch,
-            started=score.captured,
-            first_seq=score.seq,
-            peaked=score.captured,
-            peak=_level(score),
-            peak_seq=score.seq,
-            peak_frame=score.frame,
-            muted=muted,
-            kind=TAMPERING,
-            reason=reason,
-        )
+        begun = _event_from(score, self._next_id(), self._stream, self._epoch, muted)
+        self._open = replace(begun, kind=TAMPERING, reason=reason)
         return EventOpened(self._open)
 
 
@@ -226,3 +203,19 @@ def _level(score: Score) -> float:
 
 def _rows(heat: Heat | None) -> tuple[tuple[float, ...], ...] | None:
     return None if heat is None else tuple(tuple(row) for row in heat.tolist())
+
+
+def _event_from(score: Score, id: int, stream: str, epoch: int, muted: bool) -> Event:
+    """An event that begins with a score, which is its peak so far."""
+    return Event(
+        id=id,
+        stream=stream,
+        epoch=epoch,
+        started=score.captured,
+        first_seq=score.seq,
+        peaked=score.captured,
+        peak=_level(score),
+        peak_seq=score.seq,
+        peak_frame=score.frame,
+        muted=muted,
+    )
