@@ -40,18 +40,20 @@ class Graph:
 class Session:
     """A network compiled once for one thread; may be called by many threads at a time."""
 
-    def __init__(self, graph: Graph, source: Sequence[str | int], output: str) -> None:
+    def __init__(self, graph: Graph, source: Sequence[str | int], output: str, *, arena: bool = False) -> None:
         """Compiles the graph.
 
         Args:
             graph: the network.
             source: shape of `x`; a side with a name may be of any length.
             output: name of the value that is asked for.
+            arena: keep the memory of a call for the next one. It spares large values, always of the same size, the
+                page faults; a service with many models would keep a peak for each of them.
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # a frame is one thread's, from first to last; see `model.workers`
         options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # an arena keeps its peak for good, in a service that runs for months
+        options.enable_cpu_mem_arena = arena
         options.log_severity_level = 3
         described = helper.make_model(
             helper.make_graph(

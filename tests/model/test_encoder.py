@@ -98,6 +98,18 @@ def test_sizes_that_do_not_divide_into_cells_are_refused(height: int, width: int
         StemEncoder(height, width, cell=cell)
 
 
+@pytest.mark.parametrize(
+    ("height", "width", "colour"),
+    [(16, 32, False), (64, 48, True), (112, 64, False), (240, 96, False), (272, 64, False)],
+)
+def test_compiled_stem_gives_the_same_as_its_layers_in_whole_pictures(height: int, width: int, colour: bool) -> None:
+    encoder = stem(height, width, colour=colour)
+    images = torch.randint(0, 256, (2, *encoder.takes), dtype=torch.uint8)
+    compiled = encoder(images)
+    encoder.to(torch.float64)  # what is not float32 is not compiled
+    torch.testing.assert_close(compiled, encoder(images), rtol=1e-4, atol=1e-5, check_dtype=False)
+
+
 def test_stem_is_frozen() -> None:
     assert not any(parameter.requires_grad for parameter in stem().parameters())
 
