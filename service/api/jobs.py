@@ -13,7 +13,8 @@ from fastapi import APIRouter, Query
 from starlette.background import BackgroundTask
 from starlette.responses import Response, StreamingResponse
 
-from model.tables import Row, TableError, write_csv, write_pixelplay
+from model.pixelplay import write_pixelplay
+from model.tables import Row, TableError, write_csv
 from service.api.deps import INGEST, READ, Running, problems
 from service.api.job_views import JobPage, JobScores, JobView, job_view, row_view
 from service.problems import Problem

@@ -19,11 +19,12 @@ from model.detector import Detector
 from model.footage import Footage
 from model.frames import PictureSizeError, Repair
 from model.offline import Offline
+from model.pixelplay import TemplateReport, check_template, write_pixelplay
 from model.progress import Tick
 from model.scoring import ClipScorer
 from model.smoothing import Smoothing
 from model.states import State
-from model.tables import Row, TemplateReport, check_template, write_csv, write_jsonl, write_pixelplay
+from model.tables import Row, write_csv, write_jsonl
 from service.commands.heatmaps import HeatFiles
 from service.commands.opening import Machine, check_outputs, make_folder, open_clips
 from service.commands.summary import Summary, counted

@@ -16,17 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.atomic import atomic_path, open_atomic
+from model.pixelplay import TemplateReport, check_template, write_pixelplay
 from model.states import State
-from model.tables import (
-    Row,
-    TableError,
-    TemplateReport,
-    check_template,
-    read_csv,
-    write_csv,
-    write_jsonl,
-    write_pixelplay,
-)
+from model.tables import Row, TableError, read_csv, write_csv, write_jsonl
 
 HEADER = "clip,frame,time,raw,score,smoothed,state\n"
 
