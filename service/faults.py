@@ -19,7 +19,7 @@ INPUT_ERRORS = frozenset(
         "service.models.ModelError",
         "training.demo_folder.DemoError",
         "training.fit.ResumeError",
-        "training.labels.LabelError",
+        "training.label_matching.LabelError",
         "training.train.TrainError",
     ]
 )

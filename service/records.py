@@ -13,8 +13,6 @@ Policy = Literal["latest", "every"]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 EventLabel = Literal["true", "false"]
 Scope = Literal["read", "ingest", "admin"]
-ClipState = Literal["waiting", "ready", "failed", "none"]
-AlertState = Literal["waiting", "sent", "dead"]
 
 
 class Health(StrEnum):
@@ -181,92 +179,6 @@ class Event:
     kind: str = "anomaly"
     reason: str = ""
     heat: tuple[tuple[float, ...], ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EventFiles:
-    """What is kept of an event as files: its clip, the picture of its peak, the heat map of that.
-
-    Attributes:
-        event: its id.
-        stream: id of the stream.
-        state: of the clip: `waiting` until it is written, then `ready` or `failed`; `none`: there is none, or none any
-            more.
-        reason: why the clip failed, is not there, or is not as long as it should be; "" otherwise.
-        began, ended: capture times of the clip's first and last picture, seconds since 1970; None without a clip.
-        bytes: of all its files.
-        snapshot, heatmap: whether they are there.
-        noted: when it last changed, seconds since 1970.
-    """
-
-    event: int
-    stream: str
-    state: ClipState
-    reason: str = ""
-    began: float | None = None
-    ended: float | None = None
-    bytes: int = 0
-    snapshot: bool = False
-    heatmap: bool = False
-    noted: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Webhook:
-    """Where alerts are sent to, as it is stored.
-
-    Attributes:
-        id: unique.
-        name: what people call it.
-        url: http or https; may hold a secret, so it is shown only through `service.addresses.redact`.
-        secret: signs what is sent.
-        streams: ids of the streams whose alerts it gets; empty: all.
-        kinds: kinds of events that it gets; empty: all.
-        enabled: whether it gets any.
-        created: seconds since 1970.
-    """
-
-    id: str
-    name: str
-    url: str = field(repr=False)
-    secret: str = field(repr=False)
-    streams: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = ()
-    enabled: bool = True
-    created: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """A message to a webhook, from its event to its arrival.
-
-    Attributes:
-        id: unique, rising.
-        webhook: id of the webhook.
-        event: id of the event; None: a test.
-        type: `event.opened`, `event.closed` or `test`.
-        key: tells the receiver that a message is one it has already; the same however often it is sent.
-        facts: what it says, as it was then; without links.
-        created: seconds since 1970.
-        state: `waiting` for its next attempt, `sent`, or `dead`: given up, until somebody sends it again.
-        attempts: made so far.
-        due: seconds since 1970, when the next attempt is made.
-        since: when its attempts began, seconds since 1970.
-        error: why the last attempt failed, or "".
-    """
-
-    id: int
-    webhook: str
-    event: int | None
-    type: str
-    key: str
-    facts: dict[str, Any]
-    created: float
-    state: AlertState = "waiting"
-    attempts: int = 0
-    due: float = 0.0
-    since: float = 0.0
-    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

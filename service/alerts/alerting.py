@@ -8,11 +8,12 @@ from functools import partial
 from service.alerts.dispatcher import Dispatcher
 from service.alerts.mqtt import Broker, Mqtt, StreamState
 from service.alerts.posting import Poster
+from service.alerts.records import AlertState
 from service.alerts.topics import Topics
 from service.announcer import Listener
 from service.metrics import Metrics
 from service.networks import Networks
-from service.records import AlertState, Score
+from service.records import Score
 from service.settings import Settings
 from service.store import Store
 

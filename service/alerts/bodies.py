@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from model import __version__
+from service.alerts.records import Alert, Webhook
 from service.messages import timestamp
-from service.records import Alert, Webhook
 
 VERSION = 1
 

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from service.alerts import bodies, signing
 from service.alerts.posting import Reply
-from service.records import Alert, Webhook
+from service.alerts.records import Alert, Webhook
 from service.store import StoreUnavailable
 
 FIRST_WAIT: Final = 5.0

@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.views import Body, Time, moment
-from service.records import ClipState, Event, EventFiles, EventLabel
+from service.recorder.records import ClipState, EventFiles
+from service.records import Event, EventLabel
 
 _EVENT: dict[str, Any] = {
     "id": 17,

@@ -11,12 +11,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.alerts.records import Alert, AlertState, Webhook
 from service.alerts.targets import shown
 from service.api.deps import ADMIN, Running, problems
 from service.api.views import Body, Id, Time, moment
 from service.monitor import Monitor
 from service.problems import Problem, not_found
-from service.records import Alert, AlertState, Webhook
 
 MOST: int = 100
 

@@ -21,9 +21,10 @@ from service.recorder.bench import Bench, Order
 from service.recorder.mp4 import Written
 from service.recorder.pictures import heat_map, snapshot
 from service.recorder.recording import ClipTimes, Recording
+from service.recorder.records import EventFiles
 from service.recorder.ring import Ring, Rings
 from service.recorder.shelf import CLIP, HEAT_MAP, SNAPSHOT, SPOOL, Shelf, ShelfLimits, Table
-from service.records import Event, EventFiles
+from service.records import Event
 from service.store import StoreUnavailable
 
 TIDY_EVERY: Final = 60.0

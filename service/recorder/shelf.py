@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from model.atomic import atomic_path
-from service.records import EventFiles
+from service.recorder.records import EventFiles
 
 CLIP, SNAPSHOT, HEAT_MAP = "clip.mp4", "snapshot.jpg", "heatmap.png"
 SPOOL: Final = "pictures.part"

@@ -9,8 +9,9 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+from service.alerts.records import Alert, AlertState, Webhook
 from service.messages import event_facts
-from service.records import Alert, AlertState, Event, Webhook
+from service.records import Event
 from service.store import cursors
 from service.store.readers import Readers
 from service.store.writer import Apply

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from service.records import EventFiles
+from service.recorder.records import EventFiles
 from service.store.readers import Readers
 from service.store.writer import Apply
 

@@ -15,7 +15,7 @@ from service import faults
 from service.faults import InputError, explain
 from training.demo_folder import DemoError
 from training.fit import ResumeError
-from training.labels import LabelError
+from training.label_matching import LabelError
 from training.train import TrainError
 
 

@@ -16,9 +16,10 @@ import pytest
 
 from service.alerts.dispatcher import LASTS, Dispatcher
 from service.alerts.posting import Poster, Reply
+from service.alerts.records import Alert, AlertState, Webhook
 from service.alerts.signing import verify
 from service.networks import Networks
-from service.records import Alert, AlertState, Event, StreamRecord, Webhook
+from service.records import Event, StreamRecord
 from service.store import Store
 from tests.conftest import ROOT
 from tests.service.alerts.receiver import LOOPBACK, Receiver, receiving
@@ -274,7 +275,7 @@ _CRASH = """
 import os, signal, sys
 from dataclasses import replace
 from pathlib import Path
-from service.records import Webhook
+from service.alerts.records import Webhook
 from service.store import Store
 from tests.service.stored import event
 store = Store.open(Path(sys.argv[1]))

@@ -8,9 +8,9 @@ import time
 from typing import Any
 
 from service.alerts.bodies import body
+from service.alerts.records import Alert
 from service.alerts.signing import sign
 from service.messages import event_facts
-from service.records import Alert
 from tests.conftest import ROOT
 from tests.service.stored import event
 

@@ -22,9 +22,10 @@ from service.recorder.encoder import Encoder
 from service.recorder.mp4 import ClipError, Written
 from service.recorder.recorder import Recorder
 from service.recorder.recording import ClipTimes
+from service.recorder.records import EventFiles
 from service.recorder.ring import Ring
 from service.recorder.shelf import ShelfLimits
-from service.records import Event, EventFiles, IncomingFrame
+from service.records import Event, IncomingFrame
 from service.store import Store
 from tests.service.recorder.drawn import T0, picture, shows, stills
 from tests.service.stored import event
