@@ -13,7 +13,8 @@ from model.footage import Footage, open_footage
 from model.frames import Repair
 from service.progress import Reporter
 from training.evaluate import Evaluation, evaluate, normalized_per_video
-from training.metrics import FrameMetrics, Metrics, frame_metrics
+from training.frame_metrics import FrameMetrics, frame_metrics
+from training.metrics import Metrics
 from training.report import TrainReport
 
 CORRUPTION_SEED = 0

@@ -21,17 +21,11 @@ from model.smoothing import Smoothing, normalize
 from model.tables import Row
 from training.corrupt import Corrupted
 from training.events import ClipStates, event_metrics
-from training.labels import MaskSource, load_labels
-from training.metrics import (
-    Curves,
-    Metrics,
-    PixelAuc,
-    base_rate,
-    curves,
-    frame_metrics,
-    frame_values,
-    macro_auc,
-)
+from training.frame_metrics import Curves, base_rate, curves, frame_metrics, frame_values, macro_auc
+from training.labels import load_labels
+from training.masks import MaskSource
+from training.metrics import Metrics
+from training.pixel_auc import PixelAuc
 from training.plots import plot_evaluation
 from training.timeline import ClipTimeline
 

@@ -17,7 +17,7 @@ from matplotlib.patches import ConnectionPatch, Patch
 from numpy.typing import NDArray
 
 from training.events import runs
-from training.metrics import Curves
+from training.frame_metrics import Curves
 from training.timeline import PEAKS, TIMELINES, ClipTimeline, Peak
 
 # Okabe and Ito's colours, told apart by colour-blind readers.

@@ -13,7 +13,8 @@ from bench.quality_report import QualityRun, markdown
 from model.detector import Calibration
 from training.coverage import Coverage
 from training.events import EventMetrics
-from training.metrics import FrameMetrics, Metrics
+from training.frame_metrics import FrameMetrics
+from training.metrics import Metrics
 from training.report import TrainReport
 from training.selftest import SelfTest
 

@@ -20,8 +20,8 @@ from model.progress import no_progress
 from tests.model.detectors import HEIGHT, WIDTH, MemoryClip, clip, detector, pictures
 from tests.training.drawn import write_clips
 from training.evaluate import Evaluation, evaluate, normalized_per_video
-from training.labels import LabelError
-from training.metrics import frame_values
+from training.frame_metrics import frame_values
+from training.label_matching import LabelError
 
 CALIBRATION = Calibration(0.5, 1.0, 10.0, 0, 22.1, True)
 

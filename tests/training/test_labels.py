@@ -9,7 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.io import savemat
 
-from training.labels import LabelError, MaskSource, load_labels
+from training.label_matching import LabelError
+from training.labels import load_labels
+from training.masks import MaskSource
 
 
 def listed(labels: dict[str, NDArray[np.bool_]]) -> dict[str, list[int]]:

@@ -12,22 +12,21 @@ from sklearn.metrics import roc_auc_score
 from model.states import State
 from model.tables import Row
 from training.events import ClipStates, EventMetrics, event_metrics, frame_seconds, poisson_bounds, runs
-from training.labels import load_labels
-from training.metrics import (
+from training.frame_metrics import (
     FrameMetrics,
-    Metrics,
-    PixelAuc,
     average_precision,
     base_rate,
     curves,
     equal_error_rate,
-    format_table,
     frame_metrics,
     frame_values,
     macro_auc,
     micro_auc,
     pool,
 )
+from training.labels import load_labels
+from training.metrics import Metrics, format_table
+from training.pixel_auc import PixelAuc
 
 NAN = float("nan")
 
