@@ -80,7 +80,15 @@ class _Counting:
         self.over.set()
 
 
-def saturate(ws: str, streams: Sequence[str], frames: Sequence[bytes], *, warm: float, seconds: float) -> Load:
+def saturate(
+    ws: str,
+    streams: Sequence[str],
+    frames: Sequence[bytes],
+    *,
+    warm: float,
+    seconds: float,
+    interval: float = INTERVAL,
+) -> Load:
     """Sends the frames of streams with the policy `every` as fast as they are taken.
 
     Args:
@@ -89,8 +97,9 @@ def saturate(ws: str, streams: Sequence[str], frames: Sequence[bytes], *, warm: 
         frames: JPEGs, again and again; each stream begins with another one.
         warm: seconds before it counts.
         seconds: that count.
+        interval: seconds between two frames by their time stamps; the model's.
     """
-    return _run(_saturate(ws, streams, frames, _Counting(len(streams), warm, seconds)))
+    return _run(_saturate(ws, streams, frames, interval, _Counting(len(streams), warm, seconds)))
 
 
 def pace(ws: str, streams: Sequence[str], frames: Sequence[bytes], *, rate: float, warm: float, seconds: float) -> Load:
@@ -104,12 +113,14 @@ def _run(running: Any) -> Load:
         return load
 
 
-async def _saturate(ws: str, streams: Sequence[str], frames: Sequence[bytes], counting: _Counting) -> Load:
+async def _saturate(
+    ws: str, streams: Sequence[str], frames: Sequence[bytes], interval: float, counting: _Counting
+) -> Load:
     async def one(number: int, id: str) -> None:
         async with _sending(ws, id, counting) as end:
             at = 0
             while not counting.over.is_set():
-                micros = round(at * INTERVAL * 1e6)
+                micros = round(at * interval * 1e6)
                 await end.send(HEADER.pack(micros, at, 0) + frames[(at + 7 * number) % len(frames)])
                 counting.load.sent += counting.on
                 at += 1

@@ -49,15 +49,19 @@ def jpegs(count: int = 48) -> list[bytes]:
     return [cv2.imencode(".jpg", picture, options)[1].tobytes() for picture in pictures(count, HEIGHT, WIDTH)]
 
 
-def write_model(path: Path) -> Path:
+def write_model(path: Path, *, interval: float = INTERVAL) -> Path:
     """The packaged demo model for pictures of 1280×720: its weights do not depend on how many cells there are.
 
     How well it detects there does not change how fast it is.
+
+    Args:
+        path: to write to.
+        interval: seconds between two frames that it scores.
     """
     packaged = load(bundled())
     of = packaged.detector
     geometry = Geometry.of_cells((HEIGHT, WIDTH), height=240, cell=of.config.cell)
-    detector = Detector(dataclasses.replace(of.config, geometry=geometry, frame_interval=INTERVAL))
+    detector = Detector(dataclasses.replace(of.config, geometry=geometry, frame_interval=interval))
     detector.load_state_dict(of.state_dict())
     provenance = Provenance("python -m bench.serve", packaged.provenance.created)
     save(path, Checkpoint(detector, packaged.calibration, provenance))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import traceback
 
-OK, INPUT, USAGE, BUG, INTERRUPTED, TERMINATED, PIPE = 0, 1, 2, 70, 130, 143, 141
-"""Exit codes: done; a problem with what was given; wrong usage (typer's); a bug; Ctrl-C; SIGTERM; nobody reads on."""
+OK, INPUT, USAGE, BUG, HUNG, INTERRUPTED, TERMINATED, PIPE = 0, 1, 2, 70, 75, 130, 143, 141
+"""Exit codes: done; a problem with what was given; wrong usage (typer's); a bug; the service's engine hung; Ctrl-C;
+SIGTERM; nobody reads on."""
 
 INPUT_ERRORS = frozenset(
     [

@@ -93,6 +93,11 @@ class Monitor:
         """What computes."""
         return str(self._device)
 
+    @property
+    def stuck(self) -> float:
+        """Seconds since the engine moved while it should; 0: it need not."""
+        return self.scorer.stuck if self._started else 0.0
+
     async def start(self) -> None:
         """Starts everything; a second call does nothing. On the event loop that will serve.
 

@@ -127,6 +127,11 @@ class Scorer:
         return math.inf if self.failed else self._monotonic() - self._beat
 
     @property
+    def stuck(self) -> float:
+        """Seconds since the engine last said that it is well while it should; 0 before its start and after its end."""
+        return self.heartbeat_age if self._engine.is_alive() and self._beat > -math.inf and not self.failed else 0.0
+
+    @property
     def streams(self) -> int:
         """How many streams are attached."""
         return len(self._batcher)

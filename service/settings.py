@@ -146,6 +146,9 @@ class Settings(BaseSettings):
     batch_wait_ms: float = _setting(
         4.0, "Model", "Wait for a batch", "How long a frame waits for others while the device is busy anyway.",
         "MILLISECONDS", ge=0, le=1000)
+    engine_hang_seconds: float = _setting(
+        120.0, "Model", "Hung engine", "When what computes has not moved for so long, the process ends with exit code "
+        "75, for its supervisor to start it anew; 0: never.", "SECONDS", ge=0, le=86_400)
 
     learning_max_bytes: Bytes = _setting(
         4_000_000_000, "Model", "Size of a recording", "Footage recorded to learn a camera from, at most; it is "

@@ -18,6 +18,7 @@ from service.app import create_app
 from service.faults import InputError
 from service.monitor import Monitor
 from service.settings import Settings, is_loopback
+from service.watchdog import watched
 
 _ROOM = 1 << 16  # bytes of a message over the frame limit that still get an answer before the socket is closed
 log = logging.getLogger(__name__)
@@ -36,11 +37,12 @@ class DrainingServer(uvicorn.Server):
         Raises:
             StoreError, ModelError, DeviceError: it cannot be started.
         """
-        await self._monitor.start()
-        try:
-            await self.serve(sockets)
-        finally:
-            await self._monitor.stop()
+        with watched(lambda: self._monitor.stuck, self._monitor.settings.engine_hang_seconds):
+            await self._monitor.start()
+            try:
+                await self.serve(sockets)
+            finally:
+                await self._monitor.stop()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
