@@ -13,6 +13,7 @@ from typing import Any, Literal
 import orjson
 
 from model.states import State
+from service.recorder.records import EventFiles
 from service.records import Dropped, Event, Health, Score
 
 VERSION = 1
@@ -86,6 +87,18 @@ def event_opened(event: Event) -> Message:
 def event_closed(event: Event) -> Message:
     """An event is over, its peak is known."""
     return Message(event.stream, _encoded("event.closed", event.stream, event.epoch, **event_facts(event)), kept=True)
+
+
+def event_files(files: EventFiles, epoch: int, root: str = "") -> Message:
+    """An event's clip is ready, or there will be none.
+
+    Args:
+        files: what is kept of it now.
+        epoch: this run of the service, which may have finished what an earlier one began.
+        root: path at which the service is shown.
+    """
+    data = _encoded("event.files", files.stream, epoch, id=files.event, **file_facts(files, root))
+    return Message(files.stream, data, kept=True)
 
 
 def hello(stream: str | None, epoch: int, *, oldest: int, newest: int, facts: dict[str, Any] | None = None) -> bytes:
@@ -196,6 +209,25 @@ def event_facts(event: Event) -> dict[str, Any]:
         "peak_seq": event.peak_seq,
         "last_seq": event.last_seq,
         "reason": event.reason,
+    }
+
+
+def file_facts(files: EventFiles, root: str = "") -> dict[str, Any]:
+    """What clients are told of the files of an event: paths, or None where there is no such file.
+
+    Args:
+        files: of the event.
+        root: path at which the service is shown.
+    """
+    at = f"{root}/v1/events/{files.event}"
+    return {
+        "clip": f"{at}/clip.mp4" if files.state == "ready" else None,
+        "clip_state": files.state,
+        "clip_reason": files.reason,
+        "clip_started": None if files.began is None else timestamp(files.began),
+        "clip_ended": None if files.ended is None else timestamp(files.ended),
+        "snapshot": f"{at}/snapshot.jpg" if files.snapshot else None,
+        "heatmap": f"{at}/heatmap.png" if files.heatmap else None,
     }
 
 

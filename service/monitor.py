@@ -26,13 +26,14 @@ from service.hub import Hub
 from service.jobs import Jobs
 from service.learning.learner import Learner
 from service.member import Member
-from service.messages import Message
+from service.messages import Message, event_files
 from service.metrics import Metrics
 from service.models import Model, ModelError, Models
 from service.picturing import Pictures
 from service.problems import Problem
 from service.recorder.recorder import Recorder
 from service.recorder.recording import ClipTimes
+from service.recorder.records import EventFiles
 from service.recorder.shelf import ShelfLimits
 from service.records import Health, Score
 from service.repeats import Repeats
@@ -222,6 +223,7 @@ class Monitor:
             limits=ShelfLimits(settings.clips_max_bytes, None if age is None else 86_400 * age, short_of_space),
             memory=settings.clip_memory_bytes,
             event=self.store.event,
+            on_files=self._filed,
         )
         self.alerting = Alerting(settings, self.store, self._stream_states)
         announcer = Announcer(
@@ -307,6 +309,10 @@ class Monitor:
         self.hub.publish(said)
         for stream in {message.stream for message in said if message.stream is not None}:
             self.pictures.stir(stream)
+
+    def _filed(self, files: EventFiles) -> None:
+        said = event_files(files, self.store.epoch, self.settings.root_path)
+        self.in_loop(lambda: self._publish([said]))
 
     def _measure(self) -> None:
         metrics = self.metrics

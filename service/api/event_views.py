@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.views import Body, Time, moment
+from service.messages import file_facts
 from service.recorder.records import ClipState, EventFiles
 from service.records import Event, EventLabel
 
@@ -85,7 +86,6 @@ def event_view(event: Event, files: EventFiles | None, root: str = "") -> EventV
         root: path at which the service is shown.
     """
     files = files or EventFiles(event.id, event.stream, "none")
-    at = f"{root}/v1/events/{event.id}"
     return EventView(
         id=event.id,
         stream=event.stream,
@@ -103,11 +103,5 @@ def event_view(event: Event, files: EventFiles | None, root: str = "") -> EventV
         label=event.label,
         reason=event.reason,
         heat=None if event.heat is None else [list(row) for row in event.heat],
-        clip=f"{at}/clip.mp4" if files.state == "ready" else None,
-        clip_state=files.state,
-        clip_reason=files.reason,
-        clip_started=moment(files.began),
-        clip_ended=moment(files.ended),
-        snapshot=f"{at}/snapshot.jpg" if files.snapshot else None,
-        heatmap=f"{at}/heatmap.png" if files.heatmap else None,
+        **file_facts(files, root),
     )

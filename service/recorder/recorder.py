@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -70,7 +71,8 @@ class Recorder:
             limits: how much is kept; 0 bytes: nothing is recorded.
             memory: bytes that the last pictures of all streams may use.
             event: an event as it is stored.
-            on_files: told of a clip that is ready, or failed.
+            on_files: told of a clip that is ready, or failed, once that is stored; not of a muted event. From the
+                store's thread, must not block.
             bench: makes the queue of what is to be encoded.
             clock: seconds since 1970.
             monotonic: seconds.
@@ -96,6 +98,7 @@ class Recorder:
         self._looks: dict[int, Look] = {}
         self._recordings: dict[int, Recording] = {}
         self._files: dict[int, EventFiles] = {}  # of events that are open, recorded or encoded; the thread's own
+        self._muted: set[int] = set()  # of these
         self._spooled = 0
         self._thread = threading.Thread(target=self._run, name="framewatch-recorder", daemon=True)
 
@@ -206,6 +209,8 @@ class Recorder:
         for files in self._table.waiting():
             self._files[files.event] = files
             event = self._event(files.event)
+            if event is not None and event.muted:
+                self._muted.add(event.id)
             spool = self.shelf.path(files.event, SPOOL)
             size = spool.stat().st_size if spool.exists() else 0
             if not size or event is None:
@@ -223,6 +228,8 @@ class Recorder:
             self._settle(event.id)
             return
         self._files[event.id] = EventFiles(event.id, event.stream, "waiting")
+        if event.muted:
+            self._muted.add(event.id)
         if self._limits.short_of_space():
             self.shelf.tidy()
         if self._limits.short_of_space():
@@ -343,14 +350,19 @@ class Recorder:
         files = replace(files, bytes=self.shelf.size(files.event), noted=self._clock())
         self._files[files.event] = files
         stored = self._table.put(files)
-        if told:
-            stored.add_done_callback(lambda done: self._on_files(files))
+        if told and files.event not in self._muted:
+            stored.add_done_callback(partial(self._tell, files))
+
+    def _tell(self, files: EventFiles, stored: Future[bool]) -> None:
+        if not stored.cancelled() and stored.exception() is None and stored.result():
+            self._on_files(files)
 
     def _settle(self, event: int) -> None:
         """Forgets an event of which nothing more is to be written."""
         files = self._files.get(event)
         if files is not None and files.state != "waiting" and event not in self._looks:
             del self._files[event]
+            self._muted.discard(event)
 
     def _leave(self, stream: str, ring: Ring, purge: bool) -> None:
         self._pull()
@@ -364,5 +376,6 @@ class Recorder:
         if purge:
             for files in [one for one in self._files.values() if one.stream == stream]:
                 del self._files[files.event]
+                self._muted.discard(files.event)
                 self._looks.pop(files.event, None)
             self.shelf.sweep(self._files.keys())

@@ -16,7 +16,8 @@ import { Trace } from "./trace.js";
 
 const AROUND = 20; // seconds of scores before and after
 const AT_THRESHOLD = 192; // level of the threshold in the files of heat maps
-const AGAIN = 3000; // milliseconds between two looks at a clip that is being written
+const AGAIN = 3000; // milliseconds before another try where the service did not answer
+const MISSED = 20_000; // milliseconds between two looks at what goes on, should a message not have come
 const ENDS = /** @type {Record<string, string>} */ ({
   gap: "Ended by a gap in the frames",
   "stream ended": "Ended with the stream",
@@ -62,7 +63,7 @@ export function event(app, id) {
     }
     if (closed) return;
     show(found);
-    if (!found.ended || found.clip_state === "waiting") timer = setTimeout(load, AGAIN);
+    if (!found.ended || found.clip_state === "waiting") timer = setTimeout(load, MISSED);
   }
 
   /** @param {FoundEvent} found */

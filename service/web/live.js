@@ -12,7 +12,7 @@ const SOON = 300;
 
 /**
  * Fires `list` (cameras came or went), `link` (the connection to the service changed), `event` (a `CustomEvent` with
- * the message of an event that opened or closed).
+ * the message of an event that opened or closed, or whose clip is there).
  */
 export class Live extends EventTarget {
   constructor() {

@@ -10,6 +10,7 @@ from typing import Any
 
 import av
 import httpx2
+import orjson
 import pytest
 
 from service.alerts.signing import verify
@@ -97,6 +98,25 @@ def test_an_event_has_a_clip_of_its_span_that_can_be_played_in_parts(client: Cli
     assert f"framewatch-gate-{event['id']}.mp4" in kept.headers["content-disposition"]
     assert client.request("GET", event["snapshot"]).content.startswith(b"\xff\xd8")
     assert client.request("GET", event["heatmap"]).content.startswith(b"\x89PNG")
+
+
+def test_whoever_follows_is_told_when_the_clip_is_there(client: Client) -> None:
+    live = client.follow(None)
+    epoch = next(live)["epoch"]
+    excite(client, "gate")
+    told = next(message for message in live if message["type"] == "event.files")
+    live.close()
+    event = settled(client, "gate")
+    facts = ("id", "stream", "clip", "clip_state", "clip_reason", "clip_started", "clip_ended", "snapshot", "heatmap")
+    assert [told[name] for name in facts] == [event[name] for name in facts]
+    assert (told["clip_state"], told["epoch"]) == ("ready", epoch)
+    missed = client.follow("gate", since=f"{epoch}:0")
+    again = next(message for message in missed if message["type"] == "event.files")
+    missed.close()
+    assert {**again, "at": told["at"]} == told
+    with httpx2.stream("GET", f"{client._url}/v1/scores/sse", params={"since": f"{epoch}:{told['at'] - 1}"}) as sse:
+        said = (orjson.loads(line[6:]) for line in sse.iter_lines() if line.startswith("data: "))
+        assert next(message for message in said if message["type"] != "hello") == told
 
 
 def test_a_purged_stream_takes_its_clips_along(client: Client, service: Served) -> None:

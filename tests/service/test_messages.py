@@ -11,6 +11,7 @@ import pytest
 
 from model.states import State
 from service import messages
+from service.recorder.records import EventFiles
 from service.records import Dropped, Event, Health, Score
 
 SCORE = Score(
@@ -105,6 +106,19 @@ def test_events_are_replayed_and_carry_their_peak() -> None:
     said = read(closed.data)
     assert (said["type"], said["id"], said["peak"], said["peak_frame"]) == ("event.closed", 9, 0.9, 60)
     assert (said["ended"], said["last_seq"], said["reason"]) == ("2023-11-14T22:13:22.000000Z", 8, "gap")
+
+
+def test_files_of_an_event_are_told_with_their_paths_and_replayed() -> None:
+    began = 1_700_000_000.0
+    message = messages.event_files(EventFiles(9, "cam", "ready", "", began, began + 2, snapshot=True), 3, "/watch")
+    said = read(message.data)
+    assert (message.stream, message.kept, message.seq) == ("cam", True, None)
+    assert (said["type"], said["epoch"], said["id"], said["clip_state"]) == ("event.files", 3, 9, "ready")
+    assert (said["clip"], said["heatmap"]) == ("/watch/v1/events/9/clip.mp4", None)
+    assert said["snapshot"] == "/watch/v1/events/9/snapshot.jpg"
+    assert said["clip_started"] == "2023-11-14T22:13:20.000000Z"
+    failed = read(messages.event_files(EventFiles(9, "cam", "failed", "the disk is full"), 3).data)
+    assert (failed["clip"], failed["clip_reason"], failed["clip_ended"]) == (None, "the disk is full", None)
 
 
 def test_hello_of_one_stream_and_of_all() -> None:

@@ -71,8 +71,8 @@ class Kit:
         assert ring is not None
         return ring
 
-    def open(self, started: float, look: Look | None = None) -> Event:
-        opened = self.store.open_event(replace(event(), started=started, peaked=started))
+    def open(self, started: float, look: Look | None = None, *, muted: bool = False) -> Event:
+        opened = self.store.open_event(replace(event(), started=started, peaked=started, muted=muted))
         self.recorder.opened(opened, look)
         return opened
 
@@ -146,6 +146,19 @@ def test_a_clip_shows_the_seconds_before_and_after_its_event_and_no_more(tmp_pat
         assert files.bytes == sum(path.stat().st_size for path in kit.clip(opened).parent.iterdir())
         assert [one.state for one in kit.told] == ["ready"]
         assert kit.recorder.written == 1
+
+
+def test_of_a_muted_event_there_are_files_and_nobody_is_told(tmp_path: Path) -> None:
+    with running(tmp_path) as kit:
+        ring = kit.start()
+        feed(ring, 0, 30)
+        muted, loud = (kit.open(T0 + 2.5, muted=muted) for muted in (True, False))
+        for opened in (muted, loud):
+            kit.close(opened, T0 + 2.6)
+        feed(ring, 31, 60)
+        assert [kit.wait(opened).state for opened in (muted, loud)] == ["ready", "ready"]
+        until(lambda: kit.told)
+        assert [one.event for one in kit.told] == [loud.id]
 
 
 def test_the_pictures_are_those_of_the_peak(tmp_path: Path) -> None:
