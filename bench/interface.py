@@ -86,7 +86,7 @@ def _known(running: Served, folder: Path) -> dict[str, object]:
                 for n, image in enumerate(pictures(12)):
                     sender.send(png(image), captured=n * INTERVAL)
                 list(sender.finish())
-        if not (jobs := client.request("GET", "/v1/jobs").json()["jobs"]):
+        if not (jobs := list(client.jobs())):
             video = write_video(folder / "1.mp4", 12)
             jobs = [client.wait_for_job(client.put_video(video)["id"])]
         return {"streams": "gate", "jobs": jobs[-1]["id"], "events": next(client.events(stream="gate"))["id"]}

@@ -34,16 +34,15 @@ WAIT = 600.0
 def furnish(url: str) -> dict[str, str]:
     """Gives a service something to show; gives the pages by the name of their picture."""
     with Client(url, timeout=60) as client:
-        demo = client.request("POST", "/v1/streams/demo").json()["id"]
+        demo = client.create_demo()["id"]
         if not any(stream["id"] == "dock" for stream in client.streams()):
             client.create_stream(id="dock", name="Dock 4", source="rtsp://127.0.0.1:9/live")
-        jobs = client.request("GET", "/v1/jobs").json()["jobs"]
-        video = bundled().with_name("demo.mp4").read_bytes()
-        job = jobs[0] if jobs else client.request("PUT", "/v1/videos/street.mp4", content=video).json()
+        jobs = list(client.jobs())
+        job = jobs[0] if jobs else client.put_video(bundled().with_name("demo.mp4"))
         until = time.monotonic() + WAIT
         while True:
             ready = [event for event in client.events(stream=demo) if event.get("clip_state") == "ready"]
-            if ready and client.request("GET", f"/v1/jobs/{job['id']}").json()["state"] == "done":
+            if ready and client.job(job["id"])["state"] == "done":
                 break
             if time.monotonic() > until:
                 raise SystemExit(f"no event of the demo has a clip after {WAIT:.0f} s")

@@ -169,7 +169,7 @@ class Bench:
 
     def _metrics(self) -> dict[str, float]:
         with Client(self._running.url, timeout=120) as client:
-            lines = client.request("GET", "/metrics").text.splitlines()
+            lines = client.metrics().splitlines()
         named = (line.rsplit(" ", 1) for line in lines if line.startswith("framewatch_"))
         return {name: float(value) for name, value in named}
 

@@ -205,7 +205,7 @@ def _watch(running: Running, client: Client, seconds: float) -> list[Sample]:
 
 
 def _metrics(client: Client) -> dict[str, float]:
-    lines = client.request("GET", "/metrics").text.splitlines()
+    lines = client.metrics().splitlines()
     named = (line.removeprefix("framewatch_").rsplit(" ", 1) for line in lines if line.startswith("framewatch_"))
     return {name: float(value) for name, value in named if "{" not in name}
 

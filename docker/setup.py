@@ -33,7 +33,7 @@ def main(service: str, camera: str) -> None:
         KEY.chmod(0o400)
         os.chown(KEY, 65534, 65534)  # Prometheus runs as nobody
     with Client(service, key=ADMIN_KEY.read_text(encoding="ascii").strip()) as client:
-        client.request("PUT", "/v1/streams/street", json={"name": "Street", "source": camera})
+        client.put_stream("street", name="Street", source=camera)
 
 
 if __name__ == "__main__":

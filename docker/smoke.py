@@ -114,7 +114,7 @@ def first() -> None:
                 said = list(sender.finish())
             scores = [message for message in said if message["type"] == "score"]
             check(len(scores) == PUSHED, f"sent {PUSHED} frames over the websocket: {len(scores)} scores")
-            metrics = client.request("GET", "/metrics").text
+            metrics = client.metrics()
             check(f'framewatch_stream_scored_total{{stream="{STREAM}"}} {PUSHED}.0' in metrics, "metrics count them")
             check(client.request("POST", "/v1/streams/demo").status_code == 201, "made the demo stream")
             while client.stream("demo")["scored"] < 20:
@@ -148,7 +148,7 @@ def again() -> None:
             check({stream["id"] for stream in client.streams()} == {STREAM, "demo"}, "kept: the streams")
             kept = [score["seq"] for score in client.scores(STREAM)]
             check(kept == list(range(1, PUSHED + 1)), f"kept: its {PUSHED} scores")
-            jobs = client.request("GET", "/v1/jobs").json()["jobs"]
+            jobs = list(client.jobs())
             check(len(client.job_scores(jobs[0]["id"])) == FRAMES, "kept: the video's scores")
         terminate(process)
     say("all is well")

@@ -31,7 +31,7 @@ def test_metrics_of_the_dashboard_and_the_documentation_exist(tmp_path: Path) ->
             for number, image in enumerate(pictures(12)):
                 sender.send(png(image), captured=number * INTERVAL)
             list(sender.finish())
-        said = client.request("GET", "/metrics").text
+        said = client.metrics()
     there = set(re.findall(r"^# TYPE (\S+)", said, re.MULTILINE)) | set(re.findall(r"^([a-z_]+)", said, re.MULTILINE))
     assert sorted(asked - there) == []
     assert sorted(told - there) == []

@@ -37,8 +37,8 @@ def client(service: Served) -> Iterator[Client]:
         yield one
         for stream in one.streams():
             one.delete_stream(stream["id"], purge=True)
-        for webhook in one.request("GET", "/v1/webhooks").json()["webhooks"]:
-            one.request("DELETE", f"/v1/webhooks/{webhook['id']}")
+        for webhook in one.webhooks():
+            one.delete_webhook(webhook["id"])
 
 
 def until(found: Callable[[], Any], seconds: float = 90.0) -> Any:
@@ -69,11 +69,6 @@ def settled(client: Client, stream: str) -> dict[str, Any]:
     return found
 
 
-def alerts(client: Client, state: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = client.request("GET", "/v1/alerts", params={"state": state}).json()["alerts"]
-    return found
-
-
 def seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
@@ -82,7 +77,8 @@ def test_an_event_has_a_clip_of_its_span_that_can_be_played_in_parts(client: Cli
     excite(client, "gate")
     event = settled(client, "gate")
     assert (event["clip_state"], event["clip_reason"]) == ("ready", "")
-    data = client.request("GET", event["clip"]).content
+    data = client.event_clip(event["id"])
+    assert client.request("GET", event["clip"]).content == data
     path = tmp_path / "clip.mp4"
     path.write_bytes(data)
     with av.open(str(path)) as container:
@@ -96,8 +92,8 @@ def test_an_event_has_a_clip_of_its_span_that_can_be_played_in_parts(client: Cli
     assert (part.status_code, part.content) == (206, data[10:20])
     kept = client.request("GET", event["clip"], params={"download": True})
     assert f"framewatch-gate-{event['id']}.mp4" in kept.headers["content-disposition"]
-    assert client.request("GET", event["snapshot"]).content.startswith(b"\xff\xd8")
-    assert client.request("GET", event["heatmap"]).content.startswith(b"\x89PNG")
+    assert client.event_snapshot(event["id"]).startswith(b"\xff\xd8")
+    assert client.event_heat_map(event["id"]).startswith(b"\x89PNG")
 
 
 def test_whoever_follows_is_told_when_the_clip_is_there(client: Client) -> None:
@@ -126,7 +122,7 @@ def test_a_purged_stream_takes_its_clips_along(client: Client, service: Served) 
     assert folder.exists()
     client.delete_stream("gate", purge=True)
     with pytest.raises(ServiceError) as error:
-        client.request("GET", event["clip"])
+        client.event_clip(event["id"])
     assert error.value.status == 404
     until(lambda: not folder.exists())
 
@@ -138,11 +134,9 @@ def test_files_of_no_event_are_not_there(client: Client, id: str) -> None:
 
 def test_a_webhook_is_told_of_begin_and_end_with_links(client: Client) -> None:
     with receiving() as receiver:
-        made = client.request(
-            "POST", "/v1/webhooks", json={"url": receiver.url, "name": "Chat", "streams": ["gate"]}
-        ).json()
+        made = client.create_webhook(receiver.url, name="Chat", streams=["gate"])
         assert made["url"] == f"http://127.0.0.1:{receiver.port}/***"
-        assert client.request("POST", f"/v1/webhooks/{made['id']}/test").json()["ok"] is True
+        assert client.test_webhook(made["id"])["ok"] is True
         excite(client, "gate")
         excite(client, "yard")
         event = settled(client, "gate")
@@ -154,27 +148,27 @@ def test_a_webhook_is_told_of_begin_and_end_with_links(client: Client) -> None:
     assert all(
         verify(made["secret"], body, headers["framewatch-signature"], time.time()) for headers, body in receiver.got
     )
-    sent = until(lambda: len(found := alerts(client, "sent")) == 2 and found)
+    sent = until(lambda: len(found := list(client.alerts(state="sent"))) == 2 and found)
     assert {alert["key"] for alert in sent} == set(receiver.keys[1:])
-    assert b"framewatch_alerts_sent 2.0" in client.request("GET", "/metrics").content
+    assert "framewatch_alerts_sent 2.0" in client.metrics()
 
 
 def test_what_was_given_up_is_listed_and_sent_again(client: Client) -> None:
     with receiving() as receiver:
         receiver.status = 410
-        client.request("POST", "/v1/webhooks", json={"url": receiver.url})
+        client.create_webhook(receiver.url)
         excite(client, "gate")
-        dead = until(lambda: alerts(client, "dead"))[0]
+        dead = until(lambda: list(client.alerts(state="dead")))[0]
         assert (dead["stream"], dead["error"], dead["attempts"]) == ("gate", "the receiver answered 410", 1)
         receiver.status = 200
-        assert client.request("POST", f"/v1/alerts/{dead['id']}/resend").status_code == 202
-        until(lambda: dead["id"] in [one["id"] for one in alerts(client, "sent")])
+        assert client.resend_alert(dead["id"])["state"] == "waiting"
+        until(lambda: dead["id"] in [one["id"] for one in client.alerts(state="sent")])
     assert receiver.keys.count(dead["key"]) == 2
 
 
 def test_a_muted_stream_is_recorded_and_not_announced(client: Client) -> None:
     with receiving() as receiver:
-        client.request("POST", "/v1/webhooks", json={"url": receiver.url})
+        client.create_webhook(receiver.url)
         client.create_stream(
             id="gate", policy="every", threshold=1e-6, minimum=0, smoothing=0, muted_until="2999-01-01T00:00:00Z"
         )
@@ -183,7 +177,7 @@ def test_a_muted_stream_is_recorded_and_not_announced(client: Client) -> None:
                 sender.send(jpeg(image), captured=START + n * INTERVAL)
             list(sender.finish())
         assert settled(client, "gate")["muted"] is True
-        assert client.request("GET", "/v1/alerts").json()["alerts"] == []
+        assert list(client.alerts()) == []
     assert receiver.got == []
 
 
@@ -203,7 +197,7 @@ def test_a_webhook_that_cannot_be_is_refused(client: Client, fields: dict[str, A
     with pytest.raises(ServiceError, match=said) as error:
         client.request("POST", "/v1/webhooks", json=fields)
     assert error.value.status == 422
-    assert client.request("GET", "/v1/webhooks").json() == {"webhooks": []}
+    assert client.webhooks() == []
 
 
 def test_the_secrets_of_a_webhook_are_never_shown(client: Client) -> None:
@@ -219,7 +213,7 @@ def test_the_secrets_of_a_webhook_are_never_shown(client: Client) -> None:
     ]
     assert "hunter" not in "".join(one.text for one in shown)
     assert shown[-1].json()["reason"] == "the receiver refuses the connection; is the port right?"
-    assert client.request("GET", f"/v1/webhooks/{id}").json()["name"] == "Chat"
+    assert client.webhook(id)["name"] == "Chat"
 
 
 def test_a_stream_shows_up_at_an_mqtt_broker(tmp_path: Path) -> None:
@@ -230,7 +224,7 @@ def test_a_stream_shows_up_at_an_mqtt_broker(tmp_path: Path) -> None:
             until(lambda: "framewatch/streams/gate/problem" in heard.kept)
             told = [payload for topic, payload in heard.all if topic == "framewatch/streams/gate/event"]
             assert '"type":"event.opened"' in told[0]
-            assert b"framewatch_mqtt_connected 1.0" in one.request("GET", "/metrics").content
+            assert "framewatch_mqtt_connected 1.0" in one.metrics()
             one.delete_stream("gate", purge=True)
             until(lambda: not [topic for topic in heard.kept if "gate" in topic])
         until(lambda: heard.kept == {"framewatch/status": "offline"})

@@ -113,7 +113,7 @@ def test_an_engine_that_crashes_is_started_again(tmp_path: Path) -> None:
         assert lost and {message["detail"] for message in lost} == {"the scorer has crashed: a bug"}
         assert len(scores(said)) == 40 - len(lost)
         assert client.ready() == []
-        assert "framewatch_scorer_restarts 1.0" in client.request("GET", "/metrics").text
+        assert "framewatch_scorer_restarts 1.0" in client.metrics()
         crash(running.monitor.scorer, math.inf)
         with client.ingest("gate", header=True) as sender:
             for n in range(8):

@@ -194,7 +194,7 @@ def test_clients_that_come_and_go_leave_nothing_behind(killed: Killed, client: C
     client.delete_stream("film")
 
     def rest() -> Vitals:
-        wait_for(lambda: "framewatch_clients 0.0" in client.request("GET", "/metrics").text)
+        wait_for(lambda: "framewatch_clients 0.0" in client.metrics())
         time.sleep(0.3)
         return running.vitals()
 

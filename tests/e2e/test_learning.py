@@ -78,7 +78,7 @@ def test_a_new_camera_is_learned_across_a_restart_and_scored_by_its_own_model(tm
         assert (made["model"], made["reason"]) == (None, UNLEARNED)
         assert client.ready() != []
         until(lambda: client.stream("yard")["health"] == "live", "live")
-        shown = client.request("GET", "/v1/streams/yard/frame.jpg").content
+        shown = client.stream_picture("yard")
         picture = cv2.imdecode(np.frombuffer(shown, np.uint8), cv2.IMREAD_GRAYSCALE)
         assert picture is not None and picture.shape == (64, 96)
         id = client.learn("yard", minutes=0.12)["id"]

@@ -123,8 +123,8 @@ def test_pushed_frames_come_back_as_scores(client: Client) -> None:
     assert (view["frames"], view["health"]) == (20, "ended")
     stored = list(client.scores("gate", limit=7))
     assert [score["seq"] for score in stored] == list(range(1, 21))
-    assert client.request("GET", "/v1/streams/gate/frame.jpg").content.startswith(b"\xff\xd8")
-    assert client.request("GET", "/v1/streams/gate/heatmap.jpg").content.startswith(b"\xff\xd8")
+    assert client.stream_picture("gate").startswith(b"\xff\xd8")
+    assert client.stream_heat_map("gate").startswith(b"\xff\xd8")
 
 
 def test_frames_without_a_header_count_by_their_arrival(client: Client) -> None:
@@ -282,14 +282,14 @@ def test_the_description_needs_nothing_from_elsewhere(client: Client) -> None:
 def test_metrics_of_a_removed_stream_are_gone(client: Client) -> None:
     client.create_stream(id="gate", policy="every")
     send(client, "gate", 10)
-    text = client.request("GET", "/metrics").text
+    text = client.metrics()
     assert 'framewatch_stream_frames_total{stream="gate"} 10.0' in text
     client.delete_stream("gate")
-    assert 'stream="gate"' not in client.request("GET", "/metrics").text
+    assert 'stream="gate"' not in client.metrics()
 
 
 def test_an_unknown_model_is_not_activated(client: Client) -> None:
-    refusal(404, client.activate, "none")
+    refusal(404, client.activate_model, "none")
     assert client.version()["model"] == "door"
 
 
@@ -356,7 +356,7 @@ def test_with_keys_on_only_holders_of_a_key_get_in(tmp_path: Path) -> None:
             assert error.value.status == 401
         with Client(running.url, key=key) as client:
             assert client.streams() == []
-            ticket = client.request("POST", "/v1/tickets").json()["ticket"]
+            ticket = client.create_ticket()["ticket"]
         with connect(f"{running.ws}/v1/scores?ticket={ticket}", proxy=None) as socket:
             assert '"type":"hello"' in str(socket.recv())
 
@@ -368,7 +368,7 @@ def test_a_service_without_a_model_says_so_and_takes_one_later(tmp_path: Path) -
         made = client.create_stream(id="gate", policy="every")
         assert (made["model"], made["reason"]) == (None, "no model: learn this camera")
         write_checkpoint(tmp_path / "models" / "new.safetensors")
-        assert client.activate("new")["active"]
+        assert client.activate_model("new")["active"]
         assert client.ready() == []
         assert "score" in types(send(client, "gate", 10))
 

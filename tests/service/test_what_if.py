@@ -67,14 +67,9 @@ def client(service: Served) -> Iterator[Client]:
         yield one
 
 
-def asked(client: Client, **query: float) -> dict[str, Any]:
-    found: dict[str, Any] = client.request("GET", "/v1/streams/gate/what-if", params=query).json()
-    return found
-
-
 def test_the_threshold_in_force_would_have_found_what_was_found(client: Client) -> None:
     events = list(client.events(stream="gate"))[::-1]
-    found = asked(client)
+    found = client.what_if("gate")
     assert found["scores"] == 40
     assert found["events"] == len(events) > 0
     assert [(span["start"], span["end"]) for span in found["spans"][:-1]] == [
@@ -84,8 +79,8 @@ def test_the_threshold_in_force_would_have_found_what_was_found(client: Client) 
 
 
 def test_another_threshold_finds_other_things_and_changes_nothing(client: Client) -> None:
-    assert asked(client, threshold=1e6)["events"] == 0
-    assert asked(client, seconds=10 * INTERVAL)["scores"] == 11
+    assert client.what_if("gate", threshold=1e6)["events"] == 0
+    assert client.what_if("gate", seconds=10 * INTERVAL)["scores"] == 11
     assert client.stream("gate")["threshold"] == pytest.approx(1e-6)
 
 
@@ -105,6 +100,5 @@ def test_events_are_exported_with_their_labels(client: Client) -> None:
     assert [(int(row["id"]), row["stream"], row["started"], row["label"]) for row in rows] == [
         (event["id"], "gate", event["started"], "true" if event is events[0] else "") for event in events
     ]
-    only = client.request("GET", "/v1/events.csv", params={"label": "true", "stream": "gate"}).text
-    assert len(only.splitlines()) == 2
-    assert len(client.request("GET", "/v1/events.csv", params={"stream": "none"}).text.splitlines()) == 1
+    assert len(client.events_table(label="true", stream="gate").splitlines()) == 2
+    assert len(client.events_table(stream="none").splitlines()) == 1

@@ -34,7 +34,7 @@ def client(service: Process) -> Iterator[Client]:
 @pytest.fixture
 def demo(client: Client) -> str:
     """Id of the demo stream, which is there."""
-    return str(client.request("POST", "/v1/streams/demo").json()["id"])
+    return str(client.create_demo()["id"])
 
 
 def open_at(page: Any, service: Process, place: str) -> None:
