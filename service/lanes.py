@@ -34,12 +34,16 @@ class Slot:
         region: bool cells that count; None: all.
         number: in the bank; None: not opened yet.
         broken: a frame was lost to a fault, so the next one begins a new window.
+        pending: batches under way that hold frames of the stream.
+        leaving: it is given back when there are none.
     """
 
     model: Model
     region: Tensor | None = None
     number: int | None = None
     broken: bool = False
+    pending: int = 0
+    leaving: bool = False
 
 
 class Entry(Protocol):
@@ -77,7 +81,9 @@ class Result:
 
 @dataclass(slots=True)
 class DeviceSeconds:
-    """How long the stages of a batch took: frames to the device; encoder and motion; autoencoders and the way back."""
+    """How long the engine was at the stages of a batch: frames to the device; encoder and motion; autoencoders and the
+    way back. What the threads of a CPU encode while the engine finishes the batch before is not counted.
+    """
 
     copy: float = 0.0
     encoder: float = 0.0
@@ -88,6 +94,29 @@ class DeviceSeconds:
 class _Lane:
     bank: Bank
     staging: Tensor | None = None  # pinned memory, for CUDA
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Frames of a batch that share a lane; on a CPU they are being encoded."""
+
+    entries: Sequence[Entry]
+    images: Tensor | None
+    features: Callable[[], Tensor] | None
+
+
+@dataclass(slots=True)
+class Begun:
+    """A batch under way; it holds the slots of its frames until it is let go."""
+
+    entries: Sequence[Entry]
+    groups: Sequence[_Group]
+    held: bool = True
+
+    @property
+    def encoding(self) -> bool:
+        """Whether threads work on it already, so that another one may be finished meanwhile."""
+        return any(group.features is not None for group in self.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +152,45 @@ class Lanes:
 
     def score(self, entries: Sequence[Entry]) -> list[Result]:
         """Scores a batch: the results in the order of the frames, of which each stream's are in their own order."""
+        begun = self.begin(entries)
+        try:
+            return self.finish(begun)
+        finally:
+            self.let_go(begun)
+
+    def begin(self, entries: Sequence[Entry]) -> Begun:
+        """Begins a batch; batches are finished in the order in which they were begun.
+
+        On a CPU threads encode its frames from now on: that depends on no frame before them.
+        """
+        for entry in entries:
+            entry.slot.pending += 1
+        groups = [self._encode(group) for group in _grouped(entries, lambda entry: entry.slot.model.lane)]
+        return Begun(entries, groups)
+
+    def finish(self, begun: Begun) -> list[Result]:
+        """Its results in the order of its frames, of which each stream's are in their own order."""
         self.seconds = DeviceSeconds()
         results: dict[int, Result] = {}
 
         def failed(entry: Entry, error: Exception) -> None:
             results[id(entry)] = _fault(entry, str(error) or type(error).__name__)
 
-        for group in _grouped(entries, lambda entry: entry.slot.model.lane):
-            lane = self._lane(group[0].slot.model)
-            for part in self._divide(group, partial(self._push, lane), failed):
+        for group in begun.groups:
+            lane = self._lane(group.entries[0].slot.model)
+            for part in self._divide(group.entries, partial(self._push, lane, group), failed):
                 for alike in _grouped(range(len(part.entries)), lambda at, part=part: part.entries[at].slot.model):  # type: ignore[misc]
                     self._rate(part, alike, results)
-        return [results[id(entry)] for entry in entries]
+        return [results[id(entry)] for entry in begun.entries]
+
+    def let_go(self, begun: Begun) -> None:
+        """Ends a batch, finished or not: slots that were given back meanwhile are free."""
+        entries = begun.entries if begun.held else ()
+        begun.held = False
+        for slot in (entry.slot for entry in entries):
+            slot.pending -= 1
+            if slot.leaving and not slot.pending:
+                self.release(slot)
 
     def limit(self, slot: Slot, region: Tensor | None) -> None:
         """Changes the region of a slot."""
@@ -143,8 +199,9 @@ class Lanes:
             self._lanes[slot.model.lane].bank.limit(slot.number, region)
 
     def release(self, slot: Slot) -> None:
-        """Gives a slot back; a lane without slots gives its memory back."""
-        if slot.number is None:
+        """Gives a slot back, as soon as no batch holds it; a lane without slots gives its memory back."""
+        slot.leaving = slot.pending > 0
+        if slot.leaving or slot.number is None:
             return
         lane = self._lanes[slot.model.lane]
         lane.bank.close(slot.number)
@@ -157,8 +214,19 @@ class Lanes:
             self._lanes[model.lane] = _Lane(model.detector.bank())
         return self._lanes[model.lane]
 
-    def _push(self, lane: _Lane, entries: Sequence[Entry]) -> _Part:
-        """Encodes frames and adds them to the bank, all or none."""
+    def _encode(self, entries: Sequence[Entry]) -> _Group:
+        model = entries[0].slot.model
+        if model.detector.device.type != "cpu":
+            return _Group(entries, None, None)
+        try:
+            lane = self._lane(model)
+            images = _stack(lane, [entry.image for entry in entries])
+            return _Group(entries, images, lane.bank.encode(images))
+        except Exception:  # what is at fault is found when the batch is finished
+            return _Group(entries, None, None)
+
+    def _push(self, lane: _Lane, group: _Group, entries: Sequence[Entry]) -> _Part:
+        """Adds frames to the bank, all or none; a group whose encoding failed is encoded in parts."""
         began = time.perf_counter()
         numbers, restarted, seen = [], [], set()
         for entry in entries:
@@ -168,9 +236,13 @@ class Lanes:
             numbers.append(slot.number)
             restarted.append(entry.restart or (slot.broken and slot not in seen))
             seen.add(slot)
-        images = _stack(lane, [entry.image for entry in entries])
+        whole = len(entries) == len(group.entries)
+        images = group.images if whole else None
+        if images is None:
+            images = _stack(lane, [entry.image for entry in entries])
         copied = time.perf_counter()
-        windows = lane.bank.push(numbers, images, restarted)
+        features = group.features() if whole and group.features is not None else None
+        windows = lane.bank.push(numbers, images, restarted, features=features)
         for slot in seen:
             slot.broken = False
         self.seconds.copy += copied - began

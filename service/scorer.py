@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from service.batching import Batcher, BatchLimits, Ticket
 from service.decoders import Decoders
-from service.lanes import Lanes, Result, warm
+from service.lanes import Begun, Lanes, Result, warm
 from service.mailbox import Mailbox
 from service.models import Model
 from service.runs import Run
@@ -76,6 +76,28 @@ class BatchReport:
     stages: dict[str, float]
 
 
+@dataclass(slots=True, eq=False)
+class _Batch:
+    """Frames that are being scored.
+
+    Attributes:
+        left: of them, those of which nothing is told yet.
+        taken: those that are to be scored.
+        begun: monotonic seconds.
+        device: `taken` on the device.
+    """
+
+    left: deque[Ticket]
+    taken: Sequence[Ticket]
+    begun: float
+    device: Begun | None = None
+
+    @property
+    def encoding(self) -> bool:
+        """Whether threads work on it, so that the engine has time for another one."""
+        return self.device is not None and self.device.encoding
+
+
 class Scorer:
     """Scores streams and clips, each as if it were alone.
 
@@ -114,7 +136,8 @@ class Scorer:
         self._size = self._limits.batch.size
         self._good = 0  # batches since the memory was short
         self._mail = Mailbox(self._batcher.nudge)
-        self._batch: deque[Ticket] = deque()  # what is being scored
+        self._under_way: deque[_Batch] = deque()
+        self._at_work: _Batch | None = None  # the one that a crash costs
         self._crashes: deque[float] = deque()
         self._beat = -math.inf
         self._stopping = False
@@ -225,7 +248,7 @@ class Scorer:
             raise ScorerError(self.failed or "the scorer has stopped") from None
 
     def _idle(self) -> bool:
-        return not self._batch and self._batcher.idle
+        return not self._under_way and self._batcher.idle
 
     def _change(self, stream: Stream) -> None:
         run = self._batcher.change(stream, stream.plan)
@@ -250,6 +273,8 @@ class Scorer:
             except Exception as error:
                 log.exception("the scorer has crashed")
                 self._recover(error)
+        while self._under_way:
+            self._lose(self._under_way[0], self.failed or "the scorer has stopped")
         self._mail.read()
 
     def _loop(self) -> None:
@@ -258,34 +283,57 @@ class Scorer:
             self._beat = self._monotonic()
             self._mail.read()
             busy = self._work_once(busy)
+        while self._under_way:
+            self._finish()
 
     def _work_once(self, busy: bool) -> bool:
-        """Waits for a batch and scores it; gives whether there was one. While it waits nothing holds the last one."""
+        """Begins a batch, once there is one, and finishes the one before; gives whether there was anything to do.
+
+        While threads encode a batch, the one before it is finished. While this waits for frames nothing holds the last
+        one.
+        """
         patience = self._limits.batch_wait if busy else 0.0
-        batch = self._batcher.take(size=self._size, timeout=HEARTBEAT, patience=patience)
+        timeout = 0.0 if self._under_way else HEARTBEAT
+        batch = self._batcher.take(size=self._size, timeout=timeout, patience=patience)
         if batch:
-            self._score(batch)
+            self._begin(batch)
+        under_way = self._under_way
+        if len(under_way) > 1 or (under_way and not (batch and under_way[0].encoding)):
+            self._finish()
         return bool(batch)
 
-    def _score(self, batch: list[Ticket]) -> None:
-        began = self._monotonic()
-        self._batch.extend(batch)
-        taken = [ticket for ticket in batch if ticket.taken]
-        results = self._lanes.score(taken) if taken else []
-        published = self._conclude(iter(results))
-        self._release(self._batcher.idle_runs(ticket.stream for ticket in batch if isinstance(ticket, StreamTicket)))
-        self._grow()
-        if taken:
-            self._report(taken, began, published)
+    def _begin(self, tickets: list[Ticket]) -> None:
+        batch = _Batch(deque(tickets), [ticket for ticket in tickets if ticket.taken], self._monotonic())
+        self._under_way.append(batch)
+        self._at_work = batch
+        batch.device = self._lanes.begin(batch.taken)
+        self._at_work = None
 
-    def _conclude(self, results: Iterator[Result]) -> float:
+    def _finish(self) -> None:
+        batch = self._at_work = self._under_way[0]
+        results = self._lanes.finish(batch.device) if batch.device is not None and batch.taken else []
+        streams = {ticket.stream for ticket in batch.left if isinstance(ticket, StreamTicket)}
+        published = self._conclude(batch, iter(results))
+        self._end(batch)
+        self._release(self._batcher.idle_runs(streams))
+        self._grow()
+        if batch.taken:
+            self._report(batch, published)
+
+    def _end(self, batch: _Batch) -> None:
+        self._at_work = None
+        self._under_way.remove(batch)
+        if batch.device is not None:
+            self._lanes.let_go(batch.device)
+
+    def _conclude(self, batch: _Batch, results: Iterator[Result]) -> float:
         """Hands out what became of the batch's frames; gives the seconds that took."""
         began = self._monotonic()
         now = self._clock()
         outcomes: list[Outcome] = []
         try:
-            while self._batch:
-                ticket = self._batch.popleft()
+            while batch.left:
+                ticket = batch.left.popleft()
                 result = next(results) if ticket.taken else Result()
                 if isinstance(ticket, ClipTicket):
                     ticket.conclude(result)
@@ -303,14 +351,14 @@ class Scorer:
             self._size = min(2 * self._size, self._limits.batch.size)
             self._good = 0
 
-    def _report(self, taken: Sequence[Ticket], began: float, published: float) -> None:
-        of_streams = [ticket for ticket in taken if isinstance(ticket, StreamTicket)]
+    def _report(self, batch: _Batch, published: float) -> None:
+        of_streams = [ticket for ticket in batch.taken if isinstance(ticket, StreamTicket)]
         seconds = self._lanes.seconds
         report = BatchReport(
-            frames=len(taken),
-            clip_frames=len(taken) - len(of_streams),
+            frames=len(batch.taken),
+            clip_frames=len(batch.taken) - len(of_streams),
             size=self._size,
-            waited=tuple(began - ticket.queued for ticket in of_streams),
+            waited=tuple(batch.begun - ticket.queued for ticket in of_streams),
             decoded=tuple(ticket.decode_seconds for ticket in of_streams),
             stages={
                 "copy": seconds.copy,
@@ -323,13 +371,8 @@ class Scorer:
 
     def _recover(self, error: Exception) -> None:
         """After a crash: the frames that were being scored are lost, their streams begin new windows."""
-        for ticket in self._batch:
-            ticket.slot.broken = True
-        try:
-            self._conclude(repeat(Result(fault=f"the scorer has crashed: {error}")))
-        except Exception:
-            log.exception("the scorer could not tell what it has lost")
-            self._batch.clear()
+        if self._at_work is not None:
+            self._lose(self._at_work, f"the scorer has crashed: {error}")
         now = self._monotonic()
         self._crashes.append(now)
         while now - self._crashes[0] > self._limits.restarts_within:
@@ -340,6 +383,15 @@ class Scorer:
         self.failed = f"the scorer has crashed {len(self._crashes)} times, the last time by: {error}"
         log.critical("%s; it is not started again", self.failed)
         self._close(self.failed)
+
+    def _lose(self, batch: _Batch, reason: str) -> None:
+        for ticket in batch.left:
+            ticket.slot.broken = True
+        self._end(batch)
+        try:
+            self._conclude(batch, repeat(Result(fault=reason)))
+        except Exception:
+            log.exception("the scorer could not tell what it has lost")
 
     def _close(self, reason: str) -> None:
         for ticket in self._batcher.close():

@@ -145,16 +145,16 @@ def test_clip_whose_frames_cannot_be_scored_ends_with_the_reason(start: Start) -
 
 def crash(scorer: Scorer, times: float) -> None:
     """Lets the engine's loop fail so often."""
-    lanes, score = scorer._lanes, scorer._lanes.score
+    lanes, finish = scorer._lanes, scorer._lanes.finish
     left = [times]
 
-    def fail(entries: object) -> object:
+    def fail(begun: object) -> object:
         if left[0] > 0:
             left[0] -= 1
             raise RuntimeError("a bug")
-        return score(entries)  # type: ignore[arg-type]
+        return finish(begun)  # type: ignore[arg-type]
 
-    lanes.score = fail  # type: ignore[method-assign,assignment]
+    lanes.finish = fail  # type: ignore[method-assign,assignment]
 
 
 def test_crashed_engine_is_started_again_and_the_streams_go_on(start: Start) -> None:
