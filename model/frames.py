@@ -155,7 +155,19 @@ class Geometry:
         return cls(source, (size, size), (size, size))
 
     def apply(self, image: Image) -> Image:
-        """uint8 picture of any size -> uint8 picture of size `input`."""
+        """uint8 picture of any size -> uint8 picture of size `input`.
+
+        It is halved while it is twice too large: an area resize by another factor takes several times longer, 5 ms
+        for the luma of 1920×1080.
+        """
+        rows, columns = self.scaled
+        while (
+            image.shape[0] >= 2 * rows
+            and image.shape[1] >= 2 * columns
+            and not any(side % 2 for side in image.shape[:2])
+        ):
+            half = (image.shape[1] // 2, image.shape[0] // 2)
+            image = np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         if image.shape[:2] != self.scaled:
             image = np.asarray(cv2.resize(image, self.scaled[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
         top, left = ((whole - part) // 2 for whole, part in zip(self.scaled, self.input, strict=True))

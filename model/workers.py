@@ -44,8 +44,11 @@ class Workers:
         """Starts `count` threads (default: one for each core this process may use)."""
         self.count = count or available_cores()
         torch.set_num_threads(1)
-        self._pool = ThreadPoolExecutor(
-            self.count, thread_name_prefix="framewatch-encoder", initializer=torch.set_num_threads, initargs=(1,)
+        self._awaited, self._ahead = (
+            ThreadPoolExecutor(
+                self.count, thread_name_prefix=f"framewatch-{name}", initializer=torch.set_num_threads, initargs=(1,)
+            )
+            for name in ("scorer", "encoder")
         )
 
     @classmethod
@@ -54,25 +57,31 @@ class Workers:
         return cls(count) if device.type == "cpu" else None
 
     def map(self, function: Callable[[Tensor], Tensor], batch: Tensor, size: int = 1) -> Tensor:
-        """Applies a function to each part of a batch: N×… -> N×….
+        """Applies a function to each part of a batch: N×… -> N×…. It does not queue behind what was begun ahead.
 
         Args:
             function: treats the items of a batch one by one.
             batch: N items, frames or windows.
             size: items in a part; fixed, so that the result does not depend on the threads.
         """
-        return self.begin(function, batch, size)()
+        return _begin(self._awaited, function, batch, size)()
 
     def begin(self, function: Callable[[Tensor], Tensor], batch: Tensor, size: int = 1) -> Callable[[], Tensor]:
         """Like `map`, without waiting for it: calling what it returns waits. What was begun first is done first."""
-
-        def one(part: Tensor) -> Tensor:
-            with torch.inference_mode():  # a thread has its own
-                return function(part)
-
-        parts = [self._pool.submit(one, part) for part in torch.split(batch, size)]
-        return lambda: torch.cat([part.result() for part in parts])
+        return _begin(self._ahead, function, batch, size)
 
     def close(self) -> None:
         """Ends the threads."""
-        self._pool.shutdown()
+        self._awaited.shutdown()
+        self._ahead.shutdown()
+
+
+def _begin(
+    pool: ThreadPoolExecutor, function: Callable[[Tensor], Tensor], batch: Tensor, size: int
+) -> Callable[[], Tensor]:
+    def one(part: Tensor) -> Tensor:
+        with torch.inference_mode():  # a thread has its own
+            return function(part)
+
+    parts = [pool.submit(one, part) for part in torch.split(batch, size)]
+    return lambda: torch.cat([part.result() for part in parts])

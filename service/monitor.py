@@ -234,7 +234,8 @@ class Monitor:
             listeners=(self.recorder, *self.alerting.listeners),
             on_stored=self.alerting.dispatcher.wake,
         )
-        limits = ScorerLimits(BatchLimits(settings.max_batch), settings.batch_wait_ms / 1000)
+        batch = settings.max_batch or (8 if self._device.type == "cpu" else 64)
+        limits = ScorerLimits(BatchLimits(batch), settings.batch_wait_ms / 1000)
         self.scorer = Scorer(on_results=announcer, on_batch=self.metrics.batch, limits=limits)
         self.roster = Roster(
             *(settings, self.store, self.models, self.scorer, self.hub, announcer, self.recorder), in_loop=self.in_loop

@@ -140,9 +140,9 @@ class Settings(BaseSettings):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = _setting(
         "auto", "Model", "Precision", "Number format of the encoder; auto takes what is fast here.",
         "auto|float32|bfloat16|float16")
-    max_batch: int = _setting(
-        64, "Model", "Batch", "Frames of all streams scored together at most; more needs more memory.", "FRAMES",
-        ge=1, le=4096)
+    max_batch: int | None = _setting(
+        None, "Model", "Batch", "Frames of all streams scored together at most; if not given, 64 on a GPU and 8 on a "
+        "CPU, where more would only wait for each other.", "FRAMES", ge=1, le=4096)
     batch_wait_ms: float = _setting(
         4.0, "Model", "Wait for a batch", "How long a frame waits for others while the device is busy anyway.",
         "MILLISECONDS", ge=0, le=1000)

@@ -266,3 +266,11 @@ def test_sizes_that_no_picture_has_are_refused(sizes: tuple[tuple[int, int], tup
 def test_reference_is_small_whatever_the_picture() -> None:
     reference = reference_of(scene(240, 360))
     assert reference.shape == REFERENCE_SIZE and reference.dtype == np.uint8
+
+
+@pytest.mark.parametrize("source", [(96, 128), (192, 256), (200, 264), (98, 130), (97, 128)])
+def test_large_picture_is_made_smaller_as_its_areas_say(source: tuple[int, int]) -> None:
+    image = cv2.resize(scene(), source[::-1], interpolation=cv2.INTER_CUBIC)
+    geometry = Geometry(source, (48, 64), (48, 64))
+    at_once = cv2.resize(image, (64, 48), interpolation=cv2.INTER_AREA)
+    assert np.abs(geometry.apply(image).astype(int) - at_once).max() <= 2
