@@ -211,7 +211,7 @@ def test_crop_is_the_middle_and_leaves_pixels_alone() -> None:
 def test_whole_frame_is_squeezed_into_a_square() -> None:
     image = scene()
     squeezed = cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA)
-    assert np.array_equal(Geometry.of_frame((HEIGHT, WIDTH), size=32).apply(image), squeezed)
+    assert np.abs(Geometry.of_frame((HEIGHT, WIDTH), size=32).apply(image).astype(int) - squeezed).max() <= 2
 
 
 @given(
@@ -270,7 +270,7 @@ def test_reference_is_small_whatever_the_picture() -> None:
 
 @pytest.mark.parametrize("source", [(96, 128), (192, 256), (200, 264), (98, 130), (97, 128)])
 def test_large_picture_is_made_smaller_as_its_areas_say(source: tuple[int, int]) -> None:
-    image = cv2.resize(scene(), source[::-1], interpolation=cv2.INTER_CUBIC)
+    image = np.asarray(cv2.resize(scene(), source[::-1], interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
     geometry = Geometry(source, (48, 64), (48, 64))
     at_once = cv2.resize(image, (64, 48), interpolation=cv2.INTER_AREA)
     assert np.abs(geometry.apply(image).astype(int) - at_once).max() <= 2
