@@ -29,12 +29,14 @@ class Vitals:
         pss: bytes of memory, what is shared divided by those who share it.
         threads: how many.
         descriptors: that are open.
+        databases: of these, those of SQLite's files: it keeps connections for the next query.
     """
 
     rss: int
     pss: int
     threads: int
     descriptors: int
+    databases: int = 0
 
     def __add__(self, other: Vitals) -> Vitals:
         return Vitals(
@@ -42,6 +44,7 @@ class Vitals:
             self.pss + other.pss,
             self.threads + other.threads,
             self.descriptors + other.descriptors,
+            self.databases + other.databases,
         )
 
 
@@ -145,7 +148,8 @@ def vitals_of(pid: int) -> Vitals:
     threads = next(
         int(line.split()[1]) for line in (process / "status").read_text().splitlines() if line.startswith("Threads")
     )
-    return Vitals(memory["Rss"], memory["Pss"], threads, len(os.listdir(process / "fd")))
+    opened = _opened(process / "fd")
+    return Vitals(memory["Rss"], memory["Pss"], threads, len(opened), sum(".sqlite3" in one for one in opened))
 
 
 def descendants(pid: int) -> list[int]:
@@ -175,6 +179,17 @@ def cpu_seconds(pid: int) -> float:
 def _kilobytes(path: Path, names: Sequence[str]) -> dict[str, int]:
     pairs = (line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
     return {name: int(value.split()[0]) * 1024 for name, value in pairs if name in names}
+
+
+def _opened(folder: Path) -> list[str]:
+    """What each descriptor is of."""
+    found = []
+    for name in os.listdir(folder):
+        try:
+            found.append(os.readlink(folder / name))
+        except FileNotFoundError:  # closed meanwhile
+            continue
+    return found
 
 
 def _stat(pid: int) -> list[str]:

@@ -4,7 +4,9 @@
 
 Streams are made and removed; clients push, follow, vanish, never read and send garbage; cameras fail, flap and are
 read; videos are scored and given up; readers are killed. Memory, threads and descriptors of the service and of its
-children are looked at every few seconds, and their slopes told with a verdict.
+children are looked at every few seconds, and their slopes told with a verdict. Who is not answered in time is counted
+apart, as the machine may be busy with other work; whether a part of the service hangs is told by one guest of each kind
+that comes when all others have gone.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ import numpy as np
 
 from bench.machine import this_host
 from bench.running import Running, Vitals
-from bench.soak_guests import RESIDENT, Guests, cameras, keep_pushing
+from bench.soak_guests import PATIENCE, RESIDENT, Guests, cameras, keep_pushing
 from model.device import choose_device
 from service.client import Client
 from tests.service.command_line import write_checkpoint
@@ -40,6 +42,8 @@ EVERY = 5.0
 # What may remain of a slope over the rest of the run, by which a leak is told from noise.
 MEMORY_GROWTH = 24e6
 COUNT_GROWTH = 3.0
+POOL_GROWTH = 16.0
+"""The store keeps four connections for the next queries, of four descriptors each: two files and their logs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +115,8 @@ def trends(samples: Sequence[Sample]) -> list[Trend]:
         of("server RSS", lambda s: s.server.rss, MEMORY_GROWTH),
         of("server PSS", lambda s: s.server.pss, MEMORY_GROWTH),
         of("server threads", lambda s: s.server.threads, COUNT_GROWTH),
-        of(
-            "server descriptors", lambda s: s.server.descriptors - s.clients, COUNT_GROWTH + 9
-        ),  # 4 a connection of the pool
+        of("server descriptors", lambda s: s.server.descriptors - s.server.databases - s.clients, COUNT_GROWTH),
+        of("of the database", lambda s: s.server.databases, POOL_GROWTH),
         of("children PSS", lambda s: s.children.pss, 2 * MEMORY_GROWTH),
         of("children threads", lambda s: s.children.threads, COUNT_GROWTH + 8),
         of("children descriptors", lambda s: s.children.descriptors, COUNT_GROWTH + 24),
@@ -127,7 +130,8 @@ class Soaked:
     Attributes:
         samples: over its time.
         done: how often each kind of guest came.
-        failed: what went otherwise than it should, by what was said.
+        failed: what went otherwise than it should, by what was said; also who was not answered when nobody else came.
+        late: who was not answered in time while others came.
         left: descriptors and clients that stay when everybody is gone: before the run and after it.
         tracebacks: in the service's log.
     """
@@ -135,6 +139,7 @@ class Soaked:
     samples: list[Sample]
     done: Counter[str]
     failed: Counter[str]
+    late: Counter[str]
     left: tuple[Vitals, Vitals]
     tracebacks: int
 
@@ -157,29 +162,36 @@ def soak(minutes: float, folder: Path, *, guests: int = 6, seed: int = 0) -> Soa
     with ExitStack() as opened:
         cams = opened.enter_context(cameras())
         running = opened.enter_context(Running(folder / "data", model=model, flags=flags)).wait(900)
-        client = opened.enter_context(Client(running.url, timeout=120))
+        client = opened.enter_context(Client(running.url, timeout=PATIENCE))
         stopping = threading.Event()
         visits = [Guests(running, cams, folder, random.Random(seed * 1000 + number)) for number in range(guests)]
         client.create_stream(id=RESIDENT, policy="latest")
         _all_at_once([one.once_each for one in visits])
         before = _rest(running, client)
         threads = [threading.Thread(target=one.run, args=(stopping,), daemon=True) for one in visits]
-        alone: Counter[str] = Counter()
-        threads.append(threading.Thread(target=keep_pushing, args=(running.url, stopping, alone), daemon=True))
+        failed, late = Counter[str](), Counter[str]()
+        threads.append(threading.Thread(target=keep_pushing, args=(running.url, stopping, failed, late), daemon=True))
         for thread in threads:
             thread.start()
         samples = _watch(running, client, minutes * 60)
         stopping.set()
         for thread in threads:
-            thread.join(180)
+            thread.join(2 * PATIENCE)
+            failed["a guest does not come to an end"] += thread.is_alive()
+        done, failed, late = (
+            sum((getattr(one, name) for one in visits), begun)
+            for name, begun in (("done", Counter[str]()), ("failed", failed), ("late", late))
+        )
+        failed += _last_of_all(Guests(running, cams, folder, random.Random(seed)))
         for stream in client.streams():
             client.delete_stream(stream["id"], purge=True)
         after = _rest(running, client)
         running.stop(120)
         return Soaked(
             samples,
-            sum((one.done for one in visits), Counter()),
-            sum((one.failed for one in visits), alone),
+            done,
+            failed,
+            late,
             (before, after),
             running.said.count("Traceback"),
         )
@@ -192,6 +204,12 @@ def _all_at_once(functions: Sequence[Callable[[], object]]) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def _last_of_all(guests: Guests) -> Counter[str]:
+    """What one guest of each kind finds wrong when nobody else is there: nothing may keep it waiting."""
+    guests.once_each()
+    return Counter({f"last of all, {said}": count for said, count in (guests.failed + guests.late).items()})
 
 
 def _watch(running: Running, client: Client, seconds: float) -> list[Sample]:
@@ -236,14 +254,21 @@ def report(soaked: Soaked) -> tuple[str, bool]:
     before, after = soaked.left
     lines.append(
         f"alone before and after: {before.rss / 1e6:.0f} and {after.rss / 1e6:.0f} MB, {before.threads} and "
-        f"{after.threads} threads, {before.descriptors} and {after.descriptors} descriptors"
+        f"{after.threads} threads, {before.descriptors} and {after.descriptors} descriptors, {before.databases} and "
+        f"{after.databases} of these the database's"
     )
     lines.append("guests: " + ", ".join(f"{name} {count}" for name, count in sorted(soaked.done.items())))
+    lines.append(f"not answered in time: {soaked.late.total()} of {soaked.done.total()}")
+    lines += [f"  {count}: {said}" for said, count in soaked.late.most_common(5)]
     lines += [f"UNEXPECTED ({count}): {said}" for said, count in soaked.failed.most_common(20)]
     if soaked.tracebacks:
         lines.append(f"TRACEBACKS in the log: {soaked.tracebacks}")
-    left = after.descriptors - before.descriptors <= 8 and after.threads - before.threads <= COUNT_GROWTH
-    good = all(one.flat for one in found) and left and not soaked.failed and not soaked.tracebacks
+    few = (
+        (after.descriptors - after.databases) - (before.descriptors - before.databases) <= COUNT_GROWTH
+        and after.databases - before.databases <= POOL_GROWTH
+        and after.threads - before.threads <= COUNT_GROWTH
+    )
+    good = all(one.flat for one in found) and few and not soaked.failed and not soaked.tracebacks
     lines.append("flat" if good else "NOT as it should be")
     return "\n".join(lines), good
 
@@ -273,6 +298,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "trends": [{**asdict(one), "flat": one.flat} for one in trends(soaked.samples)],
             "guests": soaked.done,
             "unexpected": soaked.failed,
+            "late": soaked.late,
             "tracebacks": soaked.tracebacks,
             "samples": [asdict(sample) for sample in soaked.samples],
         }

@@ -34,8 +34,12 @@ FRAMES = [png(image) for image in pictures(40)]
 _SHOTS = [jpeg(image) for image in pictures(40, seed=5)]
 _EXPECTED = (404, 409, 413, 415, 422, 429, 503, 1000, 1003, 1006, 1008, 1009, 1013)
 """What guests may be told: others come and go at the same time, and some of them ask for it."""
-_PATIENT: Final[dict[str, Any]] = {"proxy": None, "open_timeout": 120, "ping_interval": None}
-"""The machine may be busy with other work, which is no fault of the service."""
+PATIENCE = 300.0
+"""Seconds for an answer: the machine may be busy with other work, which is no fault of the service."""
+
+_PATIENT: Final[dict[str, Any]] = {"proxy": None, "open_timeout": PATIENCE, "ping_interval": None}
+_PINGS = "ping timeout"
+"""In the reason with which a connection is closed whose pings were not answered in time."""
 
 
 @contextmanager
@@ -71,11 +75,13 @@ class Guests:
     Attributes:
         done: how often each kind came.
         failed: what went otherwise than it should.
+        late: what was not answered in time.
     """
 
     def __init__(self, running: Running, cams: Mapping[str, str], folder: Path, dice: random.Random) -> None:
         self.done: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
+        self.late: Counter[str] = Counter()
         self._running = running
         self._ws = running.url.replace("http", "ws", 1)
         self._cams = cams
@@ -100,7 +106,7 @@ class Guests:
 
     def once_each(self) -> None:
         """One guest of each kind, so that all that is loaded once is loaded."""
-        with Client(self._running.url, timeout=120) as client:
+        with Client(self._running.url, timeout=PATIENCE) as client:
             for name in self._kinds:
                 self._receive(name, client)
 
@@ -108,7 +114,7 @@ class Guests:
         """Until it is told to stop."""
         weights = [weight for _, weight in self._kinds.values()]
         while not stopping.is_set():
-            with Client(self._running.url, timeout=120) as client:
+            with Client(self._running.url, timeout=PATIENCE) as client:
                 for name in self._dice.choices(list(self._kinds), weights, k=5):
                     if not stopping.is_set():
                         self._receive(name, client)
@@ -116,11 +122,16 @@ class Guests:
     def _receive(self, name: str, client: Client) -> None:
         try:
             self._kinds[name][0](client)
+        except (TimeoutError, httpx2.TimeoutException) as error:
+            self.late[f"{name}: {type(error).__name__}: {error}"[:300]] += 1
         except ServiceError as error:
-            if error.status not in _EXPECTED:
+            if _PINGS in str(error):
+                self.late[f"{name}: {error}"[:300]] += 1
+            elif error.status not in _EXPECTED:
                 self.failed[f"{name}: {error}"[:300]] += 1
         except (OSError, WebSocketException, httpx2.TransportError) as error:
-            self.failed[f"{name}: {type(error).__name__}: {error}"[:300]] += 1
+            told = self.late if _PINGS in str(error) else self.failed
+            told[f"{name}: {type(error).__name__}: {error}"[:300]] += 1
         self.done[name] += 1
 
     def _id(self) -> str:
@@ -218,7 +229,7 @@ class Guests:
         job = client.put_video(path)
         if self._dice.random() < 0.5:
             client.delete_job(job["id"])
-        ended = client.wait_for_job(job["id"], seconds=170)
+        ended = client.wait_for_job(job["id"], seconds=PATIENCE)
         if ended["state"] in ("done", "failed", "cancelled"):
             client.delete_job(job["id"])
 
@@ -238,7 +249,7 @@ class Guests:
                     return
 
 
-def keep_pushing(url: str, stopping: threading.Event, failed: Counter[str]) -> None:
+def keep_pushing(url: str, stopping: threading.Event, failed: Counter[str], late: Counter[str]) -> None:
     """Sends frames of the resident stream at the model's rate until it is told to stop."""
     number = 0
     while not stopping.is_set():
@@ -249,5 +260,6 @@ def keep_pushing(url: str, stopping: threading.Event, failed: Counter[str]) -> N
                     end.send(FRAMES[number % len(FRAMES)])
                     number += 1
         except (WebSocketException, OSError) as error:
-            failed[f"resident: {error}"[:300]] += 1
+            told = late if isinstance(error, TimeoutError) or _PINGS in str(error) else failed
+            told[f"resident: {error}"[:300]] += 1
             stopping.wait(1)

@@ -68,18 +68,34 @@ def test_growth_is_told_from_noise(values: list[float], flat: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("leak", "failed", "tracebacks", "good"),
-    [(0, 0, 0, True), (2_000_000, 0, 0, False), (0, 1, 0, False), (0, 0, 1, False)],
+    ("leak", "failed", "late", "tracebacks", "good"),
+    [
+        (0, 0, 0, 0, True),
+        (2_000_000, 0, 0, 0, False),
+        (0, 1, 0, 0, False),
+        (0, 0, 0, 1, False),
+        (0, 0, 5, 0, True),
+    ],
+    ids=["flat", "a leak", "a failure", "a traceback", "a slow machine"],
 )
 def test_the_soak_is_good_only_if_nothing_grows_and_nothing_failed(
-    leak: int, failed: int, tracebacks: int, good: bool
+    leak: int, failed: int, late: int, tracebacks: int, good: bool
 ) -> None:
     quiet = Vitals(0, 0, 0, 0)
     samples = [Sample(10.0 * at, Vitals(10**9 + leak * at, 10**9 + leak * at, 20, 40), quiet, 2, 1) for at in range(40)]
     alone = Vitals(10**9, 10**9, 20, 40)
-    soaked = Soaked(
-        samples, Counter(push=3), Counter({"push: 500": failed} if failed else {}), (alone, alone), tracebacks
-    )
-    said, found = report(soaked)
+    wrong, slow = (Counter({"push: x": count} if count else {}) for count in (failed, late))
+    said, found = report(Soaked(samples, Counter(push=9), wrong, slow, (alone, alone), tracebacks))
     assert found is good
+    assert f"not answered in time: {late} of 9" in said
     assert ("GROWS" in said) is bool(leak)
+
+
+@pytest.mark.parametrize(
+    ("databases", "others", "good"), [(16, 0, True), (17, 0, False), (0, 4, False)], ids=["pool", "more", "sockets"]
+)
+def test_what_the_stores_pool_may_keep_open_nothing_else_may(databases: int, others: int, good: bool) -> None:
+    alone = Vitals(10**9, 10**9, 20, 40, 10)
+    after = Vitals(10**9, 10**9, 20, 40 + databases + others, 10 + databases)
+    samples = [Sample(10.0 * at, alone, Vitals(0, 0, 0, 0), 2, 1) for at in range(40)]
+    assert report(Soaked(samples, Counter(), Counter(), Counter(), (alone, after), 0))[1] is good
