@@ -46,9 +46,22 @@ export class Tile {
     this.picture = new PictureSocket(camera.id, {
       width: WIDTH,
       interval: INTERVAL,
-      show: (_facts, picture) => present(this.canvas, picture),
+      show: (_facts, picture) => this.keep(picture),
     });
+    /** @type {ImageBitmap | null} The newest picture, until it is shown. */
+    this.next = null;
     observer.observe(this.element);
+  }
+
+  /**
+   * Pictures of all tiles are shown at the same moment: the browser puts the page together anew for each change, and
+   * that costs more than what has changed.
+   *
+   * @param {ImageBitmap | null} picture
+   */
+  keep(picture) {
+    this.next?.close();
+    this.next = picture;
   }
 
   /** @param {boolean} visible */
@@ -65,6 +78,8 @@ export class Tile {
    */
   update(connected) {
     if (!this.visible) return;
+    if (this.next) present(this.canvas, this.next);
+    this.next = null;
     this.age(connected);
     const { camera } = this;
     if (camera.version === this.drawn && camera.fresh && connected === this.connected) return;
@@ -103,6 +118,7 @@ export class Tile {
   close() {
     this.observer.unobserve(this.element);
     this.picture.close();
+    this.keep(null);
     this.sparkline.close();
     this.element.remove();
   }

@@ -9,7 +9,7 @@ import { Tile } from "./tile.js";
 /** @typedef {import("./types.js").View} View */
 /** @typedef {import("./camera.js").Camera} Camera */
 
-const REDRAW = 250; // milliseconds
+const REDRAW = 500; // milliseconds: what changed meanwhile is drawn together, as every drawing costs
 /** @type {[string, string, (camera: Camera) => boolean][]} */
 const FILTERS = [
   ["all", "All", () => true],
