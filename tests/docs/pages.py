@@ -1,4 +1,4 @@
-"""The pages of docs/ and the code blocks in them."""
+"""The README, the pages of docs/, and the code blocks in them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
+README = ROOT / "README.md"
 GENERATED = frozenset(["quality.md", "quality-notes.md", "quality-other.md", "benchmarks.md", "licences.md"])
 """Pages that commands write: other tests hold them to that."""
 
-WITH_PLACEHOLDERS = frozenset(["alerts.md", "learning.md"])
-"""Pages whose commands name things by placeholders, and are not run as they stand."""
-
-PAGES = sorted(path for path in DOCS.glob("*.md") if path.name not in GENERATED | WITH_PLACEHOLDERS)
+PAGES = [README, *sorted(path for path in DOCS.glob("*.md") if path.name not in GENERATED)]
 
 
 @dataclass(frozen=True)
@@ -32,18 +30,18 @@ class Block:
     text: str
 
 
-def blocks(page: Path) -> list[Block]:
-    """The fenced blocks of a page, in order."""
+def blocks(page: Path, *languages: str) -> list[Block]:
+    """The fenced blocks of a page, in order; of these languages, if any are given."""
     found = re.findall(r"^```(\S*)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    return [Block(*one) for one in found]
+    return [Block(*one) for one in found if not languages or one[0] in languages]
 
 
 def commands(block: Block) -> list[str]:
     """The commands of a shell block, as they stand there; continued lines in one, without comments."""
-    lines = block.text.replace("\\\n", " ").splitlines()
+    lines = re.sub(r" *\\\n *", " ", block.text).splitlines()
     return [line.partition(" # ")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
 def program(command: str) -> str:
-    """What a command runs."""
-    return shlex.split(command)[0]
+    """What a command runs, whatever variables are set for it."""
+    return next(word for word in shlex.split(command) if not re.match(r"[A-Z_]+=", word))
