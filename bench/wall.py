@@ -203,14 +203,17 @@ def report(easy: Rounds, full: Rounds, options: argparse.Namespace, cores: int) 
         "|---|---|---|---|---|---|---|",
         *(
             row(name, wall, rounds)
-            for name, both in ((f"{options.rate:g} frames/s each", easy), (f"all that {cores} cores hold", full))
+            for name, both in (
+                (f"{options.rate:g} frames/s each", easy),
+                (f"as many as {cores} of the cores can", full),
+            )
             for wall, rounds in (("closed", both.closed), ("open", both.open))
         ),
         "",
         f"The browser takes {browser:.0%} of a core ({shares}), at most {MOST_BROWSER:.0%} wanted. It has no graphics "
         f"card here and draws by software, {SIZE[0]}×{SIZE[1]}, which a desktop's does not. With the wall open the "
-        f"service scores {full.lost:.1%} less at its limit, at most {MOST_LOST:.0%} wanted; below it, a score takes "
-        f"{easy.dearer:+.1%} of processor time.",
+        f"service scores {full.lost:.1%} less at its limit, at most {MOST_LOST:.0%} wanted; a score takes "
+        f"{full.dearer:+.1%} of processor time there, and {easy.dearer:+.1%} below it.",
     ]
     return "\n".join(lines), browser < MOST_BROWSER and full.lost < MOST_LOST
 

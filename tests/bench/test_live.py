@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from bench.rival_fastapi import detector_of, window_scores
 from bench.running import Vitals
 from bench.serve import Latency, Rate, latency_table, rate_table
 from bench.soak import Sample, Soaked, report, trend
+from bench.wall import Round, Rounds
+from bench.wall import report as wall_report
 from model.pictures import decode_image
 from tests.model.detectors import detector, stacked
 from tests.model.detectors import pictures as drawn
@@ -99,3 +102,17 @@ def test_what_the_stores_pool_may_keep_open_nothing_else_may(databases: int, oth
     after = Vitals(10**9, 10**9, 20, 40 + databases + others, 10 + databases)
     samples = [Sample(10.0 * at, alone, Vitals(0, 0, 0, 0), 2, 1) for at in range(40)]
     assert report(Soaked(samples, Counter(), Counter(), Counter(), (alone, after), 0))[1] is good
+
+
+@pytest.mark.parametrize(
+    ("browser", "rate", "good"),
+    [(0.2, 29.0, True), (0.4, 29.0, False), (0.2, 25.0, False)],
+    ids=["", "page", "service"],
+)
+def test_the_wall_may_cost_the_browser_and_the_service_so_much(browser: float, rate: float, good: bool) -> None:
+    closed = Round(30.0, 0.0, 1.0, Counter({"renderer": 0.0}))
+    opened = Round(rate, 0.0, 1.0, Counter({"renderer": browser}))
+    options = Namespace(streams=16, rate=2.0, rounds=1, seconds=20.0, device="cpu")
+    said, found = wall_report(Rounds([closed], [opened]), Rounds([closed], [opened]), options, 1)
+    assert found is good
+    assert f"| 2 frames/s each | open | {rate:.1f} |" in said
