@@ -71,7 +71,7 @@ def test_a_service_whose_engine_hangs_says_where_and_ends_with_a_code_of_its_own
     model = write_checkpoint(tmp_path / "door.safetensors")
     command = [sys.executable, "-m", "tests.service.hanging", "serve", "--port", "0", "--device", "cpu"]
     command += ["--data-dir", str(tmp_path / "data"), "--model", str(model), "--min-free-disk-bytes", "0"]
-    command += ["--engine-hang-seconds", "6"]
+    command += ["--engine-hang-seconds", "4"]
     log = tmp_path / "log"
     with log.open("wb") as file:
         running = subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=file)
