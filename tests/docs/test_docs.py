@@ -153,6 +153,19 @@ def test_every_status_and_close_code_is_told(service: Served) -> None:
     assert sorted(code for code in ends if f"\n| {code} |" not in sockets) == []
 
 
+def test_requests_named_in_the_text_exist(service: Served) -> None:
+    with Client(service.url) as client:
+        paths = client.request("GET", "/openapi.json").json()["paths"]
+    there = {(method.upper(), re.sub(r"{\w+}", "*", path)) for path, methods in paths.items() for method in methods}
+    told = {
+        (method, re.sub(r"{\w+}", "*", path))
+        for page in PAGES
+        for method, path in re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/v1/[^\s`?]+)", page.read_text(encoding="utf-8"))
+    }
+    assert len(told) > 10
+    assert sorted(told - there) == []
+
+
 def test_the_proxy_s_example_is_the_file() -> None:
     shown = [block.text for page in PAGES for block in blocks(page, "caddyfile")]
     assert len(shown) == 1
