@@ -15,6 +15,9 @@ from websockets.typing import Origin
 
 from service.client.sending import ServiceError, detail_of
 
+LISTENER: float = 0.5
+"""Seconds that the goodbye of one who only listens may take: it comes behind all that was not read."""
+
 
 class Connection:
     """Requests and websockets to one service."""
@@ -92,7 +95,8 @@ class Connection:
             params["cursor"] = page["next"]
 
     @contextmanager
-    def _websocket(self, path: str, **query: Any) -> Generator[ClientConnection, None, None]:
+    def _websocket(self, path: str, goodbye: float = 10.0, **query: Any) -> Generator[ClientConnection, None, None]:
+        """A websocket, closed when the block is left; `goodbye`: seconds that the service may take to answer that."""
         cookie = self._http.build_request("GET", path).headers.get("cookie")
         try:
             socket = connect(
@@ -101,6 +105,7 @@ class Connection:
                 origin=Origin("://".join(urlsplit(self._url)[:2])) if cookie else None,  # a cookie is not taken without
                 compression=None,
                 open_timeout=self._timeout,
+                close_timeout=goodbye,
                 max_size=None,
                 proxy=None,
             )

@@ -10,7 +10,7 @@ from typing import cast
 import orjson
 from websockets.exceptions import ConnectionClosed
 
-from service.client.connection import Connection, part
+from service.client.connection import LISTENER, Connection, part
 from service.client.sending import Message, Sender, closing, messages_of
 
 
@@ -41,7 +41,7 @@ class Live(Connection):
             ServiceError: refused, or the connection was closed other than in peace.
         """
         path = "/v1/scores" if id is None else f"/v1/streams/{part(id)}/scores"
-        with self._websocket(path, batch_ms=batch_ms, since=since) as socket:
+        with self._websocket(path, LISTENER, batch_ms=batch_ms, since=since) as socket:
             yield from messages_of(socket)
 
     @contextmanager
@@ -65,7 +65,7 @@ class Live(Connection):
         Raises:
             ServiceError: refused, or the connection was closed other than in peace.
         """
-        with self._websocket(f"/v1/streams/{part(id)}/picture", width=width, heat=heat) as socket:
+        with self._websocket(f"/v1/streams/{part(id)}/picture", LISTENER, width=width, heat=heat) as socket:
             try:
                 while (message := cast(Message, orjson.loads(socket.recv())))["type"] == "picture":
                     parts = [cast(bytes, socket.recv()) for _ in range(1 + heat)]

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from service.client.connection import Connection, given, named, part
+from service.client.connection import LISTENER, Connection, given, named, part
 from service.client.sending import messages_of
 
 _ENDED = ("done", "failed", "cancelled")
@@ -58,7 +58,7 @@ class Videos(Connection):
 
     def follow_job(self, id: str) -> Generator[dict[str, Any], None, None]:
         """A job whenever it is further, until it has ended."""
-        with self._websocket(f"/v1/jobs/{part(id)}/progress") as socket:
+        with self._websocket(f"/v1/jobs/{part(id)}/progress", LISTENER) as socket:
             yield from messages_of(socket)
 
     def wait_for_job(self, id: str, *, seconds: float = 3600.0, every: float = 0.2) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,6 +90,17 @@ def test_a_camera_is_tried_and_a_job_followed(client: Client, tmp_path: Path) ->
     assert client.put_video(video, request="three")["id"] == client.put_video(video, request="three")["id"]
     assert list(client.follow_job(id))[-1]["state"] == "done"
     assert id in [job["id"] for job in client.jobs()]
+
+
+def test_one_who_has_heard_enough_leaves_at_once(client: Client) -> None:
+    client.create_stream(id="gate", policy="every")
+    excite(client, "gate")
+    following = client.follow("gate", since="0:0")
+    assert next(following)["type"] == "hello"
+    before = time.monotonic()
+    following.close()
+    assert time.monotonic() - before < 9  # the library would wait for ten seconds behind what was not read
+    client.delete_stream("gate", purge=True)
 
 
 def test_lists_come_page_by_page(client: Client) -> None:
