@@ -18,7 +18,6 @@ from torch import Tensor
 from model.atomic import atomic_path
 from model.autoencoder import Ensemble
 from model.memory import is_out_of_memory
-from training.plots import LossPoint
 
 
 class ResumeError(Exception):
@@ -48,6 +47,15 @@ class FitSettings:
     every: int = 100
     patience: int = 5
     seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LossPoint:
+    """The loss at a training step; None where it was not measured."""
+
+    step: int
+    train: float | None = None
+    held_out: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from training.plots import LossPoint
+from training.fit import LossPoint
 
 
 class TrainLog:

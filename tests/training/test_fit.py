@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from model.autoencoder import Ensemble
-from training.fit import SMALLEST_BATCH, Fit, FitSettings, ResumeError, fit
-from training.plots import LossPoint
+from training.fit import SMALLEST_BATCH, Fit, FitSettings, LossPoint, ResumeError, fit
 
 SETTINGS = FitSettings(steps=40, batch=32, every=10)
 

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from model.states import State
 from model.tables import Row
+from training.fit import LossPoint
 from training.frame_metrics import curves, frame_values
-from training.plots import LossPoint, plot_evaluation, plot_loss, plot_timeline
+from training.plots import plot_evaluation, plot_loss, plot_timeline
 from training.timeline import ClipTimeline, TimelineRecorder
 
 
