@@ -19,7 +19,7 @@ from service.records import Job
 from service.sandbox import DecodeLimits, DecodeOptions, Decoding, Upload, decode_in_child
 from service.sandbox_clips import clips_of
 from service.scorer import Scorer
-from service.store import Store
+from service.store.jobs import JobTable
 
 _ROWS = 500  # stored at once
 _NEWS = 0.5  # seconds between two words about the progress
@@ -67,7 +67,7 @@ class JobRun:
         *,
         model: Model,
         scorer: Scorer,
-        store: Store,
+        store: JobTable,
         limits: DecodeLimits,
         check: Callable[[], object],
         note: Callable[[float, int], object],
@@ -146,9 +146,9 @@ class JobRun:
         for row in rows:
             held.append(row)
             if len(held) == _ROWS:
-                self._store.put_job_rows(self._job.id, held)
+                self._store.put_rows(self._job.id, held)
                 count += len(held)
                 held = []
         self._check()
-        self._store.put_job_rows(self._job.id, held)
+        self._store.put_rows(self._job.id, held)
         return count + len(held)

@@ -23,7 +23,8 @@ from service.records import Job, JobState
 from service.sandbox import DecodeLimits
 from service.scorer import Scorer, ScorerError
 from service.settings import Settings
-from service.store import Store, StoreUnavailable
+from service.store import StoreUnavailable
+from service.store.jobs import JobTable
 
 ENDED: frozenset[JobState] = frozenset(["done", "failed", "cancelled"])
 _AGAIN = 1.0  # seconds until a job that could not be stored is tried again
@@ -44,7 +45,7 @@ class Jobs:
     def __init__(
         self,
         settings: Settings,
-        store: Store,
+        store: JobTable,
         models: Models,
         scorer: Scorer,
         *,
@@ -73,14 +74,14 @@ class Jobs:
         left: list[Job] = []
         cursor: str | None = None
         while True:
-            page, cursor = self._store.jobs(cursor, 200, states=("queued", "running"))
+            page, cursor = self._store.page(cursor, 200, states=("queued", "running"))
             left += page
             if cursor is None:
                 break
         for job in reversed(left):
-            self._store.clear_job_rows(job.id)
+            self._store.clear_rows(job.id)
             job = replace(job, state="queued", started=None, progress=0.0, frames=0)
-            self._store.put_job(job)
+            self._store.put(job)
             self._open[job.id] = job
         if self.folder.is_dir():
             for path in self.folder.iterdir():
@@ -124,7 +125,7 @@ class Jobs:
         if options.model is not None:
             self._models.get(options.model)
         job = Job(id, "queued", self._clock(), files, asdict(options))
-        self._store.put_job(job)
+        self._store.put(job)
         with self._changed:
             self._open[id] = job
             self._changed.notify_all()
@@ -136,18 +137,18 @@ class Jobs:
         Raises:
             Problem: 404.
         """
-        job = self._open.get(id) or self._store.job(id)
+        job = self._open.get(id) or self._store.one(id)
         if job is None:
             raise not_found("job", id)
         return job
 
     def has(self, id: str) -> bool:
         """Whether there is such a job."""
-        return id in self._open or self._store.job(id) is not None
+        return id in self._open or self._store.one(id) is not None
 
     def page(self, cursor: str | None, limit: int) -> tuple[list[Job], str | None]:
         """Jobs, newest first; see `Store.jobs`."""
-        jobs, following = self._store.jobs(cursor, limit)
+        jobs, following = self._store.page(cursor, limit)
         return [self._open.get(job.id, job) for job in jobs], following
 
     def rows(self, id: str) -> Iterator[Row]:
@@ -160,7 +161,7 @@ class Jobs:
         if job.state != "done":
             reason = f": {job.error}" if job.error else ""
             raise Problem(409, f"job {id} is {job.state}{reason}", retry_after=None if job.state in ENDED else 2)
-        return self._store.job_rows(id)
+        return self._store.rows(id)
 
     def remove(self, id: str) -> None:
         """Cancels a job that waits or runs; removes one that has ended, with its scores.
@@ -176,7 +177,7 @@ class Jobs:
             running = self._running if waiting and next(iter(self._open)) == id else None
         if running is not None:
             running.interrupt()
-        if not waiting and not self._store.delete_job(id):
+        if not waiting and not self._store.delete(id):
             raise not_found("job", id)
 
     async def wait(self, id: str, seconds: float) -> Job:
@@ -225,7 +226,7 @@ class Jobs:
         """Stores how a job ended; None: the service stops, and it begins anew at the next start."""
         if job is None:
             return
-        self._store.put_job(job)
+        self._store.put(job)
         self.discard(self.folder / id)
         with self._changed:
             self._open.pop(id, None)
@@ -235,7 +236,7 @@ class Jobs:
     def _run(self, job: Job) -> Job | None:
         try:
             self._check(job.id)
-            self._store.clear_job_rows(job.id)
+            self._store.clear_rows(job.id)
             job = self._note(replace(job, state="running", started=self._clock()))
             frames = self._score(job)
             return replace(self._open[job.id], state="done", finished=self._clock(), progress=1.0, frames=frames)
@@ -246,7 +247,7 @@ class Jobs:
             if isinstance(error, StoreUnavailable):
                 raise
             with suppress(Exception):
-                self._store.clear_job_rows(job.id)
+                self._store.clear_rows(job.id)
             if job.id in self._cancelled:
                 return replace(now, state="cancelled", finished=self._clock())
             return replace(now, state="failed", finished=self._clock(), error=_said(error))

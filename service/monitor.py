@@ -211,7 +211,7 @@ class Monitor:
         self.access = Access(self.store, on=settings.auth_on, sessions=sessions, origins=settings.allowed_origins)
         workers = Workers.for_device(self._device)
         self.models = Models(settings.models_folder, device=self._device, precision=precision, workers=workers)
-        self.repeats = Repeats(self.store)
+        self.repeats = Repeats(self.store.requests)
         self.pictures = Pictures(stalled_after=settings.stalled_after_s)
         self.hub = Hub(self.store.epoch, self.store, kept=settings.replay_count, kept_seconds=settings.replay_seconds)
         short_of_space = disk_is_short(settings.data_dir, settings.min_free_disk_bytes)
@@ -240,7 +240,7 @@ class Monitor:
         self.roster = Roster(
             *(settings, self.store, self.models, self.scorer, self.hub, announcer, self.recorder), in_loop=self.in_loop
         )
-        self.jobs = Jobs(settings, self.store, self.models, self.scorer)
+        self.jobs = Jobs(settings, self.store.jobs, self.models, self.scorer)
         self.learner = Learner(settings, self.store, self.models, self.roster, warm=self.scorer.warm)
 
     def _open(self) -> None:

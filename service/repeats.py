@@ -21,9 +21,9 @@ Place = tuple[str, str, str]
 class RequestStore(Protocol):
     """Where requests are remembered for a day."""
 
-    def request(self, place: Place) -> tuple[str, str] | None: ...
-    def put_request(self, place: Place, content: str, made: str) -> None: ...
-    def forget_request(self, place: Place) -> None: ...
+    def find(self, place: Place) -> tuple[str, str] | None: ...
+    def put(self, place: Place, content: str, made: str) -> None: ...
+    def forget(self, place: Place) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +69,16 @@ class Repeats:
                 raise Problem(409, "a request with this Idempotency-Key is under way", retry_after=1)
             self._under_way.add(place)
         try:
-            known = await asyncio.to_thread(self._store.request, place)
+            known = await asyncio.to_thread(self._store.find, place)
             if known is not None and known[0] != content:
                 raise Problem(422, "this Idempotency-Key was used for another request: take a new one")
             if known is not None and await asyncio.to_thread(exists, known[1]):
                 yield Claim(known[1], lambda made: None)
                 return
             try:
-                yield Claim(None, lambda made: self._store.put_request(place, content, made))
+                yield Claim(None, lambda made: self._store.put(place, content, made))
             except BaseException:
-                await asyncio.shield(asyncio.to_thread(self._store.forget_request, place))
+                await asyncio.shield(asyncio.to_thread(self._store.forget, place))
                 raise
         finally:
             with self._lock:

@@ -4,15 +4,83 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from typing import Any, get_args
 
 from model.tables import Row
 from service.records import Job, JobState
 from service.store import cursors
+from service.store.readers import Readers
 from service.store.scores import STATE_NUMBER, STATES
+from service.store.writer import Apply
 
 _COLUMNS = "id, state, created, files, options, started, finished, progress, frames, error"
+_PAGE = 5_000  # rows of a table read or removed at a time
+
+
+class JobTable:
+    """Jobs and their tables of scores. Safe to call from any thread; made by the store.
+
+    What changes something returns after the commit, and raises `StoreUnavailable` while nothing can be written.
+    """
+
+    def __init__(self, write: Callable[[Apply[Any]], Any], readers: Readers) -> None:
+        """Makes it; `write` runs something in the writer's thread and waits for the commit."""
+        self._write = write
+        self._readers = readers
+
+    def put(self, job: Job) -> None:
+        """Stores a job, or what changed of it."""
+        self._write(partial(put, job=job))
+
+    def one(self, id: str) -> Job | None:
+        """A job by its id."""
+        with self._readers.reading() as connection:
+            return one(connection, id)
+
+    def page(
+        self, cursor: str | None = None, limit: int = 50, states: Collection[JobState] = get_args(JobState)
+    ) -> tuple[list[Job], str | None]:
+        """Jobs in one of the states, newest first, and the cursor of the next page if there is one.
+
+        Raises:
+            CursorError: the cursor is none of jobs.
+        """
+        with self._readers.reading() as connection:
+            return page(connection, cursor=cursor, limit=limit, states=states)
+
+    def delete(self, id: str) -> bool:
+        """Removes a job and its scores; whether there was one."""
+        return bool(self._write(partial(delete, id=id)))
+
+    def put_rows(self, id: str, rows: Sequence[Row]) -> None:
+        """Adds to the end of a job's table.
+
+        Raises:
+            KeyError: there is no such job.
+        """
+        self._write(partial(add_rows, id=id, rows=tuple(rows)))
+
+    def rows(self, id: str) -> Iterator[Row]:
+        """A job's table in order, read in pages: its length and its reader's speed do not matter."""
+        last = 0
+        while True:
+            with self._readers.reading() as connection:
+                found = rows_after(connection, id, last, _PAGE)
+            if not found:
+                return
+            yield from (row for _, row in found)
+            last = found[-1][0]
+
+    def clear_rows(self, id: str) -> None:
+        """Empties a job's table, to begin the job anew.
+
+        Raises:
+            KeyError: there is no such job.
+        """
+        while self._write(partial(clear_rows, id=id, limit=_PAGE)):
+            pass
 
 
 def put(connection: sqlite3.Connection, job: Job) -> None:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import itertools
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar, get_args
+from typing import TypeVar
 
-from model.tables import Row
 from model.tampering import Reference
 from service.learning.records import Learning
-from service.records import Event, EventLabel, Job, JobState, KeyRecord, Score, SessionRecord, StreamRecord
+from service.records import Event, EventLabel, KeyRecord, Score, SessionRecord, StreamRecord
 from service.store import (
     alerts,
     event_files,
@@ -27,6 +26,7 @@ from service.store import (
     keys,
     learnings,
     requests,
+    runs,
     scores,
     sentries,
     sessions,
@@ -43,8 +43,6 @@ Connect = Callable[[Path], sqlite3.Connection]
 MOST_WAITING = 100_000
 """Scores and events that wait in memory at most while nothing can be written, some 50 MB."""
 
-_PAGE = 5_000  # rows of a job's table read or removed at a time
-
 
 class Store:
     """The data folder of a service: one writer thread, and a connection of its own for every query.
@@ -58,6 +56,8 @@ class Store:
         upkeep: what `service.retention` works with.
         files: what is known of the files of events.
         outbox: webhooks, and the messages on their way to them.
+        jobs: videos to be scored, and their scores.
+        requests: those that may be sent again, and what was made for them.
     """
 
     def __init__(
@@ -68,13 +68,13 @@ class Store:
             self._cleanup.enter_context(files.owned(folder))
             files.prepare(folder)
             self._clock = clock
-            self.epoch, first_event = _begin(folder, clock())
+            self.epoch, first_event = runs.begin(folder, clock())
             self._event_ids = itertools.count(first_event)
             self._readers = Readers(partial(connect, folder))
             self._cleanup.callback(self._readers.close)
             self._writer = Writer(
                 partial(connect, folder),
-                probe=partial(_probe, self.epoch),
+                probe=partial(runs.probe, self.epoch),
                 explain=partial(files.trouble, folder),
                 busy_s=busy_s,
                 retry_s=retry_s,
@@ -84,6 +84,8 @@ class Store:
             self.upkeep = Upkeep(self._write, self._readers)
             self.files = event_files.EventFileTable(self._writer.keep, self._readers)
             self.outbox = alerts.Outbox(self._write, self._readers)
+            self.jobs = jobs.JobTable(self._write, self._readers)
+            self.requests = requests.RequestTable(self._write, self._readers, clock)
         except BaseException:
             self._cleanup.close()
             raise
@@ -286,60 +288,6 @@ class Store:
         with self._readers.reading() as connection:
             return events.page(connection, stream=stream, cursor=cursor, limit=limit, label=label)
 
-    # jobs
-
-    def put_job(self, job: Job) -> None:
-        """Stores a job, or what changed of it."""
-        self._write(partial(jobs.put, job=job))
-
-    def job(self, id: str) -> Job | None:
-        """A job by its id."""
-        with self._readers.reading() as connection:
-            return jobs.one(connection, id)
-
-    def jobs(
-        self, cursor: str | None = None, limit: int = 50, states: Collection[JobState] = get_args(JobState)
-    ) -> tuple[list[Job], str | None]:
-        """Jobs in one of the states, newest first, and the cursor of the next page if there is one.
-
-        Raises:
-            CursorError: the cursor is none of jobs.
-        """
-        with self._readers.reading() as connection:
-            return jobs.page(connection, cursor=cursor, limit=limit, states=states)
-
-    def delete_job(self, id: str) -> bool:
-        """Removes a job and its scores; whether there was one."""
-        return self._write(partial(jobs.delete, id=id))
-
-    def put_job_rows(self, id: str, rows: Sequence[Row]) -> None:
-        """Adds to the end of a job's table.
-
-        Raises:
-            KeyError: there is no such job.
-        """
-        self._write(partial(jobs.add_rows, id=id, rows=tuple(rows)))
-
-    def job_rows(self, id: str) -> Iterator[Row]:
-        """A job's table in order, read in pages: its length and its reader's speed do not matter."""
-        last = 0
-        while True:
-            with self._readers.reading() as connection:
-                found = jobs.rows_after(connection, id, last, _PAGE)
-            if not found:
-                return
-            yield from (row for _, row in found)
-            last = found[-1][0]
-
-    def clear_job_rows(self, id: str) -> None:
-        """Empties a job's table, to begin the job anew.
-
-        Raises:
-            KeyError: there is no such job.
-        """
-        while self._write(partial(jobs.clear_rows, id=id, limit=_PAGE)):
-            pass
-
     # learnings
 
     def put_learning(self, learning: Learning) -> None:
@@ -390,55 +338,10 @@ class Store:
         with self._readers.reading() as connection:
             return sessions.every(connection)
 
-    # requests that may be sent again
-
-    def request(self, place: tuple[str, str, str]) -> requests.Made | None:
-        """What was made for a request, by its caller, route and name; None: nothing, or over a day ago."""
-        caller, route, name = place
-        with self._readers.reading() as connection:
-            return requests.find(connection, caller=caller, route=route, name=name, now=self._clock())
-
-    def put_request(self, place: tuple[str, str, str], content: str, made: str) -> None:
-        """Remembers what is made for a request, and what it asked for."""
-        caller, route, name = place
-        self._write(
-            partial(requests.put, caller=caller, route=route, name=name, content=content, made=made, now=self._clock())
-        )
-
-    def forget_request(self, place: tuple[str, str, str]) -> None:
-        """Nothing was made for a request after all."""
-        caller, route, name = place
-        self._write(partial(requests.forget, caller=caller, route=route, name=name))
-
     def _write(self, apply: Callable[[sqlite3.Connection], T]) -> T:
         return self._writer.submit(apply).result()
-
-
-def _begin(folder: Path, now: float) -> tuple[int, int]:
-    """Counts this run in both files, so that either can be lost, and tidies up after the run before.
-
-    Returns:
-        The epoch, and the id of the next event.
-    """
-    with files.explained(folder), closing(files.connect(folder)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        (last,) = connection.execute(
-            "SELECT coalesce(max(epoch), 0) FROM (SELECT epoch FROM main.epochs UNION SELECT epoch FROM history.epochs)"
-        ).fetchone()
-        for schema in ("main", "history"):
-            connection.execute(f"INSERT INTO {schema}.epochs (epoch, started) VALUES (?, ?)", (last + 1, now))  # noqa: S608
-        for event in events.close_open(connection):
-            alerts.enqueue(connection, event, now)
-        first_event = events.next_id(connection)
-        connection.execute("COMMIT")
-    return int(last) + 1, first_event
 
 
 def _put_event(connection: sqlite3.Connection, event: Event, now: float) -> None:
     events.put(connection, event)
     alerts.enqueue(connection, event, now)
-
-
-def _probe(epoch: int, connection: sqlite3.Connection) -> None:
-    for schema in ("main", "history"):
-        connection.execute(f"UPDATE {schema}.epochs SET started = started WHERE epoch = ?", (epoch,))  # noqa: S608

@@ -41,17 +41,17 @@ def ask(repeats: Repeats, made: str, *, content: str = "a", exists: bool = True,
 
 
 def test_a_request_that_comes_again_makes_nothing_more(store: Store) -> None:
-    assert [ask(Repeats(store), made) for made in ("first", "second")] == ["first", "first"]
-    assert ask(Repeats(store), "third", place=("key", "streams", "two")) == "third"
-    assert ask(Repeats(store), "fourth", place=("other", "streams", "one")) == "fourth"
+    assert [ask(Repeats(store.requests), made) for made in ("first", "second")] == ["first", "first"]
+    assert ask(Repeats(store.requests), "third", place=("key", "streams", "two")) == "third"
+    assert ask(Repeats(store.requests), "fourth", place=("other", "streams", "one")) == "fourth"
 
 
 def test_a_request_without_a_name_is_not_remembered(store: Store) -> None:
-    assert [ask(Repeats(store), made, place=None) for made in ("first", "second")] == ["first", "second"]
+    assert [ask(Repeats(store.requests), made, place=None) for made in ("first", "second")] == ["first", "second"]
 
 
 def test_a_name_is_for_one_request(store: Store) -> None:
-    repeats = Repeats(store)
+    repeats = Repeats(store.requests)
     ask(repeats, "first", content=digest({"id": "a"}))
     with pytest.raises(Problem) as problem:
         ask(repeats, "second", content=digest({"id": "b"}))
@@ -59,21 +59,21 @@ def test_a_name_is_for_one_request(store: Store) -> None:
 
 
 def test_what_is_gone_is_made_again(store: Store) -> None:
-    ask(Repeats(store), "first")
-    assert ask(Repeats(store), "second", exists=False) == "second"
-    assert ask(Repeats(store), "third") == "second"
+    ask(Repeats(store.requests), "first")
+    assert ask(Repeats(store.requests), "second", exists=False) == "second"
+    assert ask(Repeats(store.requests), "third") == "second"
 
 
 def test_after_a_day_a_name_is_free_again(tmp_path: Path) -> None:
     now = [T0]
     with Store.open(tmp_path, clock=lambda: now[0]) as store:
-        ask(Repeats(store), "first")
+        ask(Repeats(store.requests), "first")
         now[0] += 86_400
-        assert ask(Repeats(store), "second") == "second"
+        assert ask(Repeats(store.requests), "second") == "second"
 
 
 def test_a_request_that_fails_may_be_sent_again(store: Store) -> None:
-    repeats = Repeats(store)
+    repeats = Repeats(store.requests)
 
     async def fail() -> None:
         async with repeats.claim(PLACE, "a", exists=lambda id: True) as claim:
@@ -87,7 +87,7 @@ def test_a_request_that_fails_may_be_sent_again(store: Store) -> None:
 
 def test_a_request_that_is_under_way_is_not_begun_again(store: Store) -> None:
     async def twice() -> None:
-        repeats = Repeats(store)
+        repeats = Repeats(store.requests)
         async with repeats.claim(PLACE, "a", exists=lambda id: True):
             with pytest.raises(Problem) as problem:
                 async with repeats.claim(PLACE, "a", exists=lambda id: True):

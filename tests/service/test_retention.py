@@ -129,10 +129,10 @@ def test_a_short_disk_does_not_cost_a_small_history(store: Store) -> None:
 
 def test_what_purged_streams_and_deleted_jobs_left_is_removed(store: Store) -> None:
     fill(store, "door", 1, 5000)
-    store.put_job(job("one"))
+    store.jobs.put(job("one"))
     before = used(store)
     store.delete_stream("door", purge=True)
-    store.delete_job("one")
+    store.jobs.delete("one")
     assert keep(store) == 0
     assert used(store) < before / 10
     assert store.upkeep.sweep(1) == 0
@@ -150,10 +150,10 @@ def test_what_purged_streams_and_deleted_jobs_left_is_removed(store: Store) -> N
 )
 def test_ended_jobs_go_oldest_first(store: Store, limits: JobLimits, kept: list[str]) -> None:
     for n in range(1, 5):
-        store.put_job(replace(job(str(n)), state="done", finished=T0 + 10 * n, frames=100))
-    store.put_job(job("open"))
+        store.jobs.put(replace(job(str(n)), state="done", finished=T0 + 10 * n, frames=100))
+    store.jobs.put(job("open"))
     Retention(store.upkeep, max_bytes=10**12, jobs=limits, clock=lambda: T0 + 50).run_once()
-    assert sorted(one.id for one in store.jobs()[0]) == kept
+    assert sorted(one.id for one in store.jobs.page()[0]) == kept
 
 
 class Slow:
