@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from typing import Final, Protocol
 from service.alerts import bodies, signing
 from service.alerts.posting import Reply
 from service.alerts.records import Alert, Webhook
+from service.rounds import Rounds
 from service.store import StoreUnavailable
 
 FIRST_WAIT: Final = 5.0
@@ -100,30 +100,22 @@ class Dispatcher:
         self._clock = clock
         self._uniform = uniform
         self._receivers: dict[str, _Receiver] = {}
-        self._changed = threading.Condition()
-        self._woken = False
-        self._stopping = False
+        self._pruned = 0.0
         self._pool = ThreadPoolExecutor(_AT_ONCE, "framewatch-alert")
-        self._thread = threading.Thread(target=self._run, name="framewatch-alerts", daemon=True)
+        self._rounds = Rounds("framewatch-alerts", self._hand_out)
 
     def start(self) -> None:
         """Begins to send."""
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """Ends; what is under way is waited for, what waits is sent after the next start."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._rounds.stop()
         self._pool.shutdown(cancel_futures=True)
 
     def wake(self) -> None:
         """Something may be due."""
-        with self._changed:
-            self._woken = True
-            self._changed.notify_all()
+        self._rounds.wake()
 
     def release(self, webhook: str) -> None:
         """Tries a receiver again now: it was changed, or somebody asked for it."""
@@ -149,26 +141,24 @@ class Dispatcher:
             self._attempt(webhook, alert)
         return self._next_look()
 
-    def _run(self) -> None:
-        pruned = 0.0
-        while not self._stopping:
-            wait = _LOOK_EVERY
-            try:
-                for webhook, alert in self._due():
-                    self._receiver(webhook).busy = True
-                    self._pool.submit(self._work, webhook, alert)
-                wait = self._next_look() - self._clock()
-                if self._clock() - pruned >= _PRUNE_EVERY:
-                    pruned = self._clock()
-                    self._outbox.prune(pruned - _KEPT_FOR, _KEPT, 1000)
-            except StoreUnavailable as error:
-                log.info("alerts wait: %s", error)
-            except Exception:
-                log.exception("alerts could not be looked for")
-            with self._changed:
-                if not self._woken and not self._stopping:
-                    self._changed.wait(min(max(wait, 0.05), _LOOK_EVERY))
-                self._woken = False
+    def _hand_out(self) -> float:
+        """Has what is due sent; gives the seconds until the next look."""
+        wait = _LOOK_EVERY
+        if self._rounds.stopping:
+            return wait
+        try:
+            for webhook, alert in self._due():
+                self._receiver(webhook).busy = True
+                self._pool.submit(self._work, webhook, alert)
+            wait = self._next_look() - self._clock()
+            if self._clock() - self._pruned >= _PRUNE_EVERY:
+                self._pruned = self._clock()
+                self._outbox.prune(self._pruned - _KEPT_FOR, _KEPT, 1000)
+        except StoreUnavailable as error:
+            log.info("alerts wait: %s", error)
+        except Exception:
+            log.exception("alerts could not be looked for")
+        return min(max(wait, 0.05), _LOOK_EVERY)
 
     def _due(self) -> list[tuple[Webhook, Alert]]:
         now = self._clock()

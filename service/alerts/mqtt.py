@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from service.announcer import Look
 from service.faults import InputError
 from service.messages import event_facts
 from service.records import Event, Score
+from service.rounds import Rounds
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client, MQTTMessage
@@ -99,27 +99,19 @@ class Mqtt:
         self._strays: deque[str] = deque(maxlen=_MOST_EVENTS)
         self._open: dict[str, set[int]] = {}
         self._scores: dict[str, float | None] = {}
-        self._changed = threading.Condition()
-        self._woken = False
-        self._stopping = False
         self._complained = ""
-        self._thread = threading.Thread(target=self._run, name="framewatch-mqtt", daemon=True)
+        self._rounds = Rounds("framewatch-mqtt", self._round)
 
     def start(self) -> None:
         """Begins to connect; a broker that is not there yet is waited for."""
         self._client.connect_async(self._broker.host, self._broker.port, _KEEP_ALIVE)
         self._client.loop_start()
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """Says goodbye and ends."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._rounds.stop()
         if self.connected:
-            self._look()  # what has happened last
             self._client.publish(self._topics.status, OFFLINE, qos=1, retain=True).wait_for_publish(_GOODBYE)
         self._client.disconnect()
         self._client.loop_stop()
@@ -145,19 +137,15 @@ class Mqtt:
     def _tell(self, event: Event, type: str) -> None:
         said = {"type": type, **event_facts(event), "links": links(self._topics.url, event.id)}
         self._events.append((self._topics.of(event.stream, "event"), orjson.dumps(said)))
-        self._wake()
+        self._rounds.wake()
 
-    def _run(self) -> None:
-        while not self._stopping:
-            try:
-                if self.connected:
-                    self._look()
-            except Exception:
-                log.exception("the MQTT broker could not be told")
-            with self._changed:
-                if not self._woken and not self._stopping:
-                    self._changed.wait(self._every)
-                self._woken = False
+    def _round(self) -> float:
+        try:
+            if self.connected:
+                self._look()
+        except Exception:
+            log.exception("the MQTT broker could not be told")
+        return self._every
 
     def _look(self) -> None:
         """Tells the broker what differs from what it was told."""
@@ -190,11 +178,6 @@ class Mqtt:
         else:
             self._said.pop(topic, None)
 
-    def _wake(self) -> None:
-        with self._changed:
-            self._woken = True
-            self._changed.notify_all()
-
     def _came(self, client: Client, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
         """For the library, on its thread, as all that follow."""
         if reason.is_failure:
@@ -206,10 +189,10 @@ class Mqtt:
         client.publish(self._topics.status, ONLINE, qos=1, retain=True)
         client.subscribe(self._topics.of("+", "availability"))
         self.connected = True
-        self._wake()
+        self._rounds.wake()
 
     def _went(self, client: Client, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
-        if self.connected and not self._stopping:
+        if self.connected and not self._rounds.stopping:
             self._complain("has gone")
         self.connected = False
 
@@ -222,7 +205,7 @@ class Mqtt:
         known = {one.id for one in self._streams()}
         if message.retain and message.payload and stream is not None and stream not in known:
             self._strays.append(stream)
-            self._wake()
+            self._rounds.wake()
 
     def _complain(self, what: str) -> None:
         """Once, until it is something else."""

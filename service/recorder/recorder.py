@@ -26,6 +26,7 @@ from service.recorder.records import EventFiles
 from service.recorder.ring import Ring, Rings
 from service.recorder.shelf import CLIP, HEAT_MAP, SNAPSHOT, SPOOL, Shelf, ShelfLimits, Table
 from service.records import Event
+from service.rounds import Rounds
 from service.store import StoreUnavailable
 
 TIDY_EVERY: Final = 60.0
@@ -91,16 +92,15 @@ class Recorder:
         self._by_stream: dict[str, Ring] = {}
         self.shelf = Shelf(folder, table, limits, clock)
         self._bench = bench(self._encoded)
-        self._changed = threading.Condition()
+        self._changing = threading.Lock()
         self._notes: deque[Callable[[], object]] = deque()
-        self._woken = False
-        self._stopping = False
         self._looks: dict[int, Look] = {}
         self._recordings: dict[int, Recording] = {}
         self._files: dict[int, EventFiles] = {}  # of events that are open, recorded or encoded; the thread's own
         self._muted: set[int] = set()  # of these
         self._spooled = 0
-        self._thread = threading.Thread(target=self._run, name="framewatch-recorder", daemon=True)
+        self._tidied = -TIDY_EVERY
+        self._rounds = Rounds("framewatch-recorder", self._round)
 
     def measure(self, metrics: Metrics) -> None:
         """Adds what is measured."""
@@ -115,15 +115,11 @@ class Recorder:
         if self._on:
             self._note(self._resume)
         self._bench.start()
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """Ends. What is unfinished is finished at the next start."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._rounds.stop()
         self._bench.stop()
 
     def open(self, stream: str) -> Ring | None:
@@ -131,7 +127,7 @@ class Recorder:
         if not self._on:
             return None
         ring = self._by_stream[stream] = self._rings.open(stream)
-        ring.on_add = self._wake
+        ring.on_add = self._rounds.wake
         return ring
 
     def close(self, stream: str, *, purge: bool = False) -> None:
@@ -148,7 +144,7 @@ class Recorder:
         if ring is not None:
             path = self.shelf.path(event.id, SPOOL)
             recording = Recording(event.id, event.stream, event.started, ring, path, self._times, self._monotonic)
-            with self._changed:
+            with self._changing:
                 self._recordings[event.id] = recording
                 ring.hold(0)
         self._note(partial(self._begin, event))
@@ -163,26 +159,19 @@ class Recorder:
         self._note(partial(self._end, event))
 
     def _note(self, note: Callable[[], object]) -> None:
-        with self._changed:
-            self._notes.append(note)
-            self._changed.notify_all()
+        self._notes.append(note)
+        self._rounds.wake()
 
-    def _wake(self) -> None:
-        with self._changed:
-            self._woken = True
-            self._changed.notify_all()
-
-    def _run(self) -> None:
-        tidied = -TIDY_EVERY
-        stopping = False
-        while not stopping:
-            stopping = self._stopping
-            for note in self._take_notes():
-                self._shield(note)
-            self._shield(self._pull)
-            if self._on and self._monotonic() - tidied >= TIDY_EVERY:
-                tidied = self._monotonic()
-                self._shield(self.shelf.tidy)
+    def _round(self) -> float:
+        while self._notes:
+            self._shield(self._notes.popleft())
+        self._shield(self._pull)
+        if self._on and self._monotonic() - self._tidied >= TIDY_EVERY:
+            self._tidied = self._monotonic()
+            self._shield(self.shelf.tidy)
+        with self._changing:
+            due = min((one.overdue for one in self._recordings.values()), default=math.inf)
+        return min(TIDY_EVERY, max(0.01, due - self._monotonic()))
 
     def _shield(self, work: Callable[[], object]) -> None:
         """Whatever goes wrong with one event, the others get their files."""
@@ -192,16 +181,6 @@ class Recorder:
             log.info("what is kept of events waits: %s", error)
         except Exception:
             log.exception("files of events could not be written")
-
-    def _take_notes(self) -> list[Callable[[], object]]:
-        with self._changed:
-            if not (self._notes or self._woken or self._stopping):
-                due = min((one.overdue for one in self._recordings.values()), default=math.inf)
-                self._changed.wait(min(TIDY_EVERY, max(0.01, due - self._monotonic())))
-            self._woken = False
-            notes = list(self._notes)
-            self._notes.clear()
-        return notes
 
     def _resume(self) -> None:
         """Removes what an earlier run left undone, and has clips encoded whose pictures it has kept."""
@@ -275,7 +254,7 @@ class Recorder:
 
     def _pull(self) -> None:
         budget = max(_LEAST_SPOOLED, int(self._limits.bytes * _SPOOLED))
-        with self._changed:
+        with self._changing:
             begun = [one for one in self._recordings.values() if one.event in self._files]
         for recording in begun:
             self._spooled += recording.pull(budget - self._spooled)
@@ -286,7 +265,7 @@ class Recorder:
 
     def _hold(self) -> None:
         """Has the rings keep what is yet to be taken."""
-        with self._changed:
+        with self._changing:
             held: dict[int, int] = {}
             for one in self._recordings.values():
                 held[id(one.ring)] = min(one.position, held.get(id(one.ring), one.position))
@@ -294,7 +273,7 @@ class Recorder:
                 ring.hold(held.get(id(ring)))
 
     def _drop(self, event: int) -> None:
-        with self._changed:
+        with self._changing:
             self._recordings.pop(event, None)
 
     def _conclude(self, recording: Recording) -> None:
@@ -366,7 +345,7 @@ class Recorder:
 
     def _leave(self, stream: str, ring: Ring, purge: bool) -> None:
         self._pull()
-        with self._changed:
+        with self._changing:
             ending = [one for one in self._recordings.values() if one.ring is ring]
         for recording in ending:
             recording.cut("it ends early: the stream was removed")
