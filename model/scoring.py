@@ -136,7 +136,8 @@ class ClipScorer:
 
         Rows before the first full window carry that window's score; a first stretch shorter than a window is padded
         by repeating its first frame (as is one whose pictures take more than `MOST_HELD`). After a hole in the clip,
-        rows repeat the last score until a window is full. Closing the iterator ends the reading.
+        rows repeat the last score until a window is full. Rows of a source that is too slow have no score but the
+        reason, from the first one on. Closing the iterator ends the reading.
 
         Raises:
             FootageError: a frame cannot be read, and `skip_bad` is not set.
@@ -197,39 +198,52 @@ class ClipScorer:
     def _rows(self, clip: str, results: Iterator[_Result]) -> Iterator[ScoredFrame]:
         detector = self._detector
         chain = Chain(detector.config, float(detector.theta), smoothing=self._smoothing)
-        pending: list[_Item] = []  # the clip's first stretch, until its first full window
+        waiting: list[_Item] = []  # for the clip's first full window
         held = 0
         last: Scored | None = None
         for item, raw, heat in results:
             frame, decision = item.frame, item.decision
-            if pending and (decision.restart or held > MOST_HELD):
-                last = self._pad(pending, chain.theta)
-                yield from _warming(clip, pending, last)
-                pending = []
+            if held > MOST_HELD:
+                last = yield from self._padded(clip, waiting, chain.theta)
+                waiting, held = [], 0
             scored = None
             if item.prepared is not None:
                 scored = chain.push(frame.pts, raw, restart=decision.restart, denoised=item.prepared.denoised)
             if scored is not None:
-                yield from _warming(clip, pending, scored)
-                pending, last = [], scored
+                if any(one.decision.restart for one in waiting[1:]):
+                    yield from self._padded(clip, waiting, chain.theta)
+                else:
+                    yield from _warming(clip, waiting, scored)
+                waiting, held, last = [], 0, scored
                 row = Row(clip, frame.number, frame.pts, scored.raw, scored.score, scored.smoothed, scored.state)
                 yield ScoredFrame(row, heat, frame.image)
-            elif last is None:
-                pending.append(item)
-                held += frame.image.nbytes
             elif item.explained:
-                row = Row(clip, frame.number, frame.pts, None, None, None, State.WARMING, item.explained)
-                yield ScoredFrame(row, None, frame.image)
+                for one in (*waiting, item):
+                    yield _unscored(clip, one, item.explained)
+                waiting, held = [], 0
+            elif last is None:
+                waiting.append(item)
+                held += frame.image.nbytes
             else:
                 if decision.take:  # after a hole in the clip: its next window is not full yet
                     last = replace(last, state=State.WARMING)
                 yield _repeat(clip, item, last)
-        if pending:
-            yield from _warming(clip, pending, self._pad(pending, chain.theta))
+        if waiting:
+            yield from self._padded(clip, waiting, chain.theta)
 
-    def _pad(self, pending: list[_Item], theta: float) -> Scored:
+    def _padded(self, clip: str, waiting: list[_Item], theta: float) -> Generator[ScoredFrame, None, Scored]:
+        """Rows without a full window: the first stretch is padded, what comes after a break in it repeats that."""
+        breaks = (n for n, item in enumerate(waiting) if n and item.decision.restart)
+        first = next(breaks, len(waiting))
+        scored = self._pad(waiting[:first], theta)
+        yield from _warming(clip, waiting[:first], scored)
+        for item in waiting[first:]:
+            yield _repeat(clip, item, scored)
+        return scored
+
+    def _pad(self, stretch: list[_Item], theta: float) -> Scored:
         """Scores a stretch shorter than a window, its first frame repeated in front."""
-        images = [item.prepared.image for item in pending if item.prepared is not None]
+        images = [item.prepared.image for item in stretch if item.prepared is not None]
         images = [images[0]] * (self._detector.config.window - len(images)) + images
         slot = self._frames.open()
         try:
@@ -253,8 +267,8 @@ def _batches(items: Iterator[_Item]) -> Iterator[list[_Item]]:
         yield batch
 
 
-def _warming(clip: str, pending: list[_Item], scored: Scored) -> Iterator[ScoredFrame]:
-    for item in pending:
+def _warming(clip: str, items: list[_Item], scored: Scored) -> Iterator[ScoredFrame]:
+    for item in items:
         raw = None if item.prepared is None else scored.raw
         row = Row(clip, item.frame.number, item.frame.pts, raw, scored.score, None, State.WARMING, item.decision.reason)
         yield ScoredFrame(row, None, item.frame.image)
@@ -263,6 +277,11 @@ def _warming(clip: str, pending: list[_Item], scored: Scored) -> Iterator[Scored
 def _repeat(clip: str, item: _Item, last: Scored) -> ScoredFrame:
     smoothed = None if last.state is State.WARMING else last.smoothed
     row = Row(clip, item.frame.number, item.frame.pts, None, last.score, smoothed, last.state, item.decision.reason)
+    return ScoredFrame(row, None, item.frame.image)
+
+
+def _unscored(clip: str, item: _Item, reason: str) -> ScoredFrame:
+    row = Row(clip, item.frame.number, item.frame.pts, None, None, None, State.WARMING, reason)
     return ScoredFrame(row, None, item.frame.image)
 
 

@@ -148,13 +148,22 @@ def test_faster_source_repeats_the_last_score_and_says_so() -> None:
 
 def test_too_slow_source_says_why_and_has_no_scores() -> None:
     table = rows(clip(20, step=5 * INTERVAL))
-    for row in table[4:]:
+    assert [row.frame for row in table] == list(range(20))
+    for row in table:
         assert (row.raw, row.score, row.smoothed, row.state) == (None, None, None, State.WARMING)
         assert row.reason == (
             "source slower than half the model's frame rate: its frames come at 2 a second, the model was trained at "
             "10 and needs at least 5"
         )
-    assert not any(row.smoothed for row in table)
+
+
+def test_source_that_is_too_slow_at_first_is_scored_once_it_is_fast_enough() -> None:
+    stamps = np.cumsum([0.0] + [0.5] * 6 + [0.1] * 15).tolist()
+    table = rows(stamped(stamps))
+    assert [row.score for row in table[:7]] == [None] * 7
+    assert all(row.reason.startswith("source slower") for row in table[:7])
+    assert table[-1].smoothed is not None
+    assert [row.frame for row in table] == list(range(22))
 
 
 def test_source_that_becomes_too_slow_stops_being_scored_and_starts_again() -> None:
