@@ -25,20 +25,15 @@ START = 1_700_000_000.0
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("data")
-    with served(folder, clip_before_s=1.0, clip_after_s=0.4, webhook_networks=LOOPBACK) as running:
-        yield running
+def changes() -> dict[str, Any]:
+    return {"clip_before_s": 1.0, "clip_after_s": 0.4, "webhook_networks": LOOPBACK}
 
 
 @pytest.fixture
-def client(service: Served) -> Iterator[Client]:
-    with Client(service.url, timeout=120) as one:
-        yield one
-        for stream in one.streams():
-            one.delete_stream(stream["id"], purge=True)
-        for webhook in one.webhooks():
-            one.delete_webhook(webhook["id"])
+def client(client: Client) -> Iterator[Client]:
+    yield client
+    for webhook in client.webhooks():
+        client.delete_webhook(webhook["id"])
 
 
 def until(found: Callable[[], Any], seconds: float = 90.0) -> Any:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 
 from service.client import Client, ServiceError
-from tests.e2e.serving import Served, served, wait_for
+from tests.e2e.serving import served, wait_for
 from tests.model.detectors import INTERVAL, pictures
 from tests.model.drawn import write_video
 from tests.service.alerts.receiver import LOOPBACK, receiving
@@ -18,17 +18,9 @@ from tests.service.live import png
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("data")
-    sources = {"yard": write_video(folder / "yard.mp4", 40)}
-    with served(folder, sources=sources, webhook_networks=LOOPBACK, clip_after_s=0) as running:
-        yield running
-
-
-@pytest.fixture
-def client(service: Served) -> Iterator[Client]:
-    with Client(service.url, timeout=120) as one:
-        yield one
+def changes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    sources = {"yard": write_video(tmp_path_factory.mktemp("sources") / "yard.mp4", 40)}
+    return {"sources": sources, "webhook_networks": LOOPBACK, "clip_after_s": 0}
 
 
 def excite(client: Client, id: str) -> None:

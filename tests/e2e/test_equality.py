@@ -6,7 +6,6 @@ import asyncio
 import csv
 import threading
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -31,12 +30,6 @@ FLOOD, BURST = 40, 6
 @pytest.fixture(scope="module")
 def images() -> list[Image]:
     return pictures(FRAMES)
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("data")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

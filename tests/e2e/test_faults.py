@@ -7,7 +7,7 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,35 +24,11 @@ from service.ingest import HEADER
 from service.records import Score
 from service.store import Store, files
 from service.subscription import SubscriberLimits
+from tests.e2e.given import FRAMES, footage, send
 from tests.e2e.serving import Served, served, vanish, wait_for
-from tests.e2e.test_service import footage
 from tests.model.detectors import INTERVAL, pictures
 from tests.service.live import jpeg, png
 from tests.service.test_scorer_faults import crash
-
-FRAMES = [png(image) for image in pictures(40)]
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("data")) as running:
-        yield running
-
-
-@pytest.fixture
-def client(service: Served) -> Iterator[Client]:
-    with Client(service.url, timeout=120) as one:
-        yield one
-        for stream in one.streams():
-            one.delete_stream(stream["id"], purge=True)
-
-
-def send(client: Client, id: str, count: int = 20, *, start: float = 0.0) -> list[Message]:
-    """Pushes frames in which something moves, and gives all that comes back."""
-    with client.ingest(id, header=True) as sender:
-        for n, frame in enumerate(FRAMES[:count]):
-            sender.send(frame, captured=start + n * INTERVAL, number=n)
-        return list(sender.finish())
 
 
 def scores(said: list[Message]) -> list[Message]:

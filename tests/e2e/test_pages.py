@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import httpx2
 import pytest
 
 from service.client import Client
-from tests.e2e.serving import Served, served
+from tests.e2e.serving import Served
 from tests.model.detectors import INTERVAL, pictures
 from tests.service.live import png
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("data"), root_path="/cameras") as running:
-        yield running
+def changes() -> dict[str, Any]:
+    return {"root_path": "/cameras"}
 
 
 @pytest.fixture

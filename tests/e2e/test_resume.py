@@ -15,8 +15,8 @@ from websockets.sync.client import connect
 
 from service.client import Client, Message
 from service.subscription import SubscriberLimits
+from tests.e2e.given import FRAMES
 from tests.e2e.serving import Served, served, vanish
-from tests.e2e.test_faults import FRAMES
 from tests.model.detectors import INTERVAL
 
 CUTS = 50

@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from service.client import Client, Message, ServiceError
 from tests.conftest import ROOT
+from tests.e2e.given import footage, send
 from tests.e2e.serving import Served, served
 from tests.model.detectors import INTERVAL, pictures
 from tests.service.command_line import write_checkpoint
@@ -27,25 +26,8 @@ from tests.service.live import jpeg, png
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("data"), max_frame_bytes=20_000) as running:
-        yield running
-
-
-@pytest.fixture
-def client(service: Served) -> Iterator[Client]:
-    with Client(service.url, timeout=120) as one:
-        yield one
-        for stream in one.streams():
-            one.delete_stream(stream["id"], purge=True)
-
-
-def send(client: Client, id: str, count: int = 20, *, start: float = 0.0) -> list[Message]:
-    """Pushes frames in which something moves, and gives all that comes back."""
-    with client.ingest(id, header=True) as sender:
-        for n, image in enumerate(pictures(count)):
-            sender.send(png(image), captured=start + n * INTERVAL)
-        return list(sender.finish())
+def changes() -> dict[str, Any]:
+    return {"max_frame_bytes": 20_000}
 
 
 def types(said: list[Message]) -> set[str]:
@@ -303,16 +285,6 @@ def test_streams_and_scores_are_there_after_a_restart(tmp_path: Path) -> None:
         send(client, "gate", 10, start=100.0)
         epochs = [score["epoch"] for score in client.scores("gate")]
         assert epochs == [1] * 10 + [2] * 10
-
-
-def footage(folder: Path, count: int) -> Path:
-    """A zip of a folder `01` with JPEG frames."""
-    path = folder / "clip.zip"
-    frames = [jpeg(image) for image in pictures(20)]
-    with zipfile.ZipFile(path, "w") as archive:
-        for n in range(count):
-            archive.writestr(f"01/{n:04d}.jpg", frames[n % len(frames)])
-    return path
 
 
 def test_a_job_that_a_stop_cuts_off_begins_anew(tmp_path: Path) -> None:
