@@ -21,7 +21,6 @@ from service.records import (
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Point = tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]
 Polygon = Annotated[list[Point], Field(min_length=3, max_length=200)]
-Finite = {"allow_inf_nan": False}
 
 
 def _written(moment: datetime) -> str:

@@ -60,7 +60,6 @@ class Bench:
         self._changed = threading.Condition()
         self._orders: deque[Order] = deque()
         self._working: Order | None = None
-        self._forgotten: set[int] = set()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="framewatch-clips", daemon=True)
 

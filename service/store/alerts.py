@@ -17,7 +17,7 @@ from service.store.readers import Readers
 from service.store.writer import Apply
 
 T = TypeVar("T")
-OPENED, CLOSED, TEST = "event.opened", "event.closed", "test"
+OPENED, CLOSED = "event.opened", "event.closed"
 
 _COLUMNS = "id, webhook, event, type, key, facts, created, state, attempts, due, since, error"
 

@@ -16,7 +16,7 @@ export function kindWord(event) {
 }
 
 /** @param {Event} event */
-export function labelChip(event) {
+function labelChip(event) {
   if (event.label === null) return null;
   return h(
     "span",

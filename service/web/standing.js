@@ -36,9 +36,6 @@ export function tamperingWord(reason) {
 /** @param {string} health */
 export const healthWord = (health) => HEALTH[/** @type {keyof typeof HEALTH} */ (health)] ?? health;
 
-/** @param {string} state */
-export const stateName = (state) => STATE[/** @type {keyof typeof STATE} */ (state)] ?? state;
-
 /**
  * Why there is something to look at, or "".
  *
