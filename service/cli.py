@@ -16,7 +16,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from model import __version__
-from service import faults, serving, verbs
+from service import faults, serving
+from service.verbs import COMMAND, demo, evaluate, info, learn, score, train
 
 _EXAMPLES = """\b
 Examples:
@@ -49,7 +50,7 @@ class Verbs(TyperGroup):
     """The group of verbs; turns exceptions into one line and an exit code."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
-        ctx.meta[verbs.COMMAND] = shlex.join(["framewatch", *args])
+        ctx.meta[COMMAND] = shlex.join(["framewatch", *args])
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
@@ -98,12 +99,12 @@ def framewatch(
     """
 
 
-app.command(cls=Verb, epilog=verbs.TRAIN_EXAMPLES)(verbs.train)
-app.command(cls=Verb, epilog=verbs.LEARN_EXAMPLES)(verbs.learn)
-app.command(cls=Verb, epilog=verbs.SCORE_EXAMPLES)(verbs.score)
-app.command(cls=Verb, epilog=verbs.EVALUATE_EXAMPLES)(verbs.evaluate)
-app.command(cls=Verb)(verbs.info)
-app.command(cls=Verb)(verbs.demo)
+app.command(cls=Verb, epilog=train.EXAMPLES)(train.train)
+app.command(cls=Verb, epilog=learn.EXAMPLES)(learn.learn)
+app.command(cls=Verb, epilog=score.EXAMPLES)(score.score)
+app.command(cls=Verb, epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command(cls=Verb)(info.info)
+app.command(cls=Verb)(demo.demo)
 serving.register(app)
 
 

@@ -18,7 +18,7 @@ PACKAGES = ("model", "training", "service")
 FORBIDDEN = {"model": {"training", "service"}, "training": {"service"}, "service": set[str]()}
 OUTSIDE = {"tests", "bench"}
 
-MAY_TRAIN = ("service/cli.py", "service/verbs.py", "service/commands/", "service/learning/")
+MAY_TRAIN = ("service/cli.py", "service/verbs/", "service/commands/", "service/learning/")
 """The parts of the service that reach training: the command line, and the child process that learns a camera."""
 
 MACHINE_PATHS = re.compile(r"(?<![\w.])/(?:root|work|farm|home/\w+|Users/\w+)/")

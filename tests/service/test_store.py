@@ -285,7 +285,7 @@ def rows(count: int, clip: str = "clip") -> list[Row]:
 
 
 def test_a_jobs_table_comes_back_as_it_was(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.store.store._PAGE", 3)
+    monkeypatch.setattr("service.store.jobs._PAGE", 3)
     given = rows(4, "a") + rows(2, "b\udcff.mp4") + rows(3, "a")
     store.jobs.put(job("one"))
     store.jobs.put_rows("one", given[:5])
@@ -300,7 +300,7 @@ def test_a_job_that_is_not_there_takes_no_rows_and_has_none(store: Store) -> Non
 
 
 def test_a_job_can_begin_anew(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.store.store._PAGE", 3)
+    monkeypatch.setattr("service.store.jobs._PAGE", 3)
     store.jobs.put(job("one"))
     store.jobs.put_rows("one", rows(10))
     store.jobs.clear_rows("one")
