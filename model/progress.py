@@ -1,4 +1,4 @@
-"""How long work says how far it is, without knowing who shows it."""
+"""How work that takes long says how far it is, without knowing who shows it."""
 
 from __future__ import annotations
 
