@@ -164,7 +164,8 @@ def measure(options: argparse.Namespace, folder: Path) -> tuple[str, bool]:
     times = {"warm": options.warm, "seconds": options.seconds}
     cores = sorted(os.sched_getaffinity(0))
     own = set(cores[:-1]) or set(cores)
-    flags = ["--device", options.device, "--min-free-disk-bytes", 0]
+    # small batches: scores come a batch at a time, and a large one more or less would be a tenth of a round's
+    flags = ["--device", options.device, "--min-free-disk-bytes", 0, "--max-batch", options.streams]
     with Browser(folder / "profile", width=SIZE[0], height=SIZE[1]) as browser:
         with Running(folder / "easy", model=model, flags=flags).wait() as running:
             wall = Wall(running, browser, **times)

@@ -8,7 +8,7 @@ import { Sparkline } from "./sparkline.js";
 import { reasonOf, stateWord } from "./standing.js";
 
 const WIDTH = 320;
-const INTERVAL = 500; // milliseconds: two pictures a second
+const INTERVAL = 500; // milliseconds: two pictures a second, fewer on a wall of many; see `wall`
 
 export class Tile {
   /**

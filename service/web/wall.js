@@ -10,6 +10,8 @@ import { Tile } from "./tile.js";
 /** @typedef {import("./camera.js").Camera} Camera */
 
 const REDRAW = 500; // milliseconds: what changed meanwhile is drawn together, as every drawing costs
+const APART = 60; // milliseconds between two pictures of all that is seen, at least: the service encodes each of them
+const SLOWEST = 2000; // milliseconds between two pictures of a camera, however many are seen
 /** @type {[string, string, (camera: Camera) => boolean][]} */
 const FILTERS = [
   ["all", "All", () => true],
@@ -89,12 +91,14 @@ export function wall(app) {
     const cameras = [...live.cameras.values()];
     const wanted = FILTERS.find(([id]) => id === filter)?.[2] ?? (() => true);
     const text = search.value.trim().toLowerCase();
+    const seen = [...tiles.values()].filter((tile) => tile.visible).length;
     let shown = 0;
     for (const tile of tiles.values()) {
       const { camera } = tile;
       const matches = wanted(camera) && `${camera.view.name} ${camera.id}`.toLowerCase().includes(text);
       if (tile.element.hidden === matches) tile.element.hidden = !matches;
       if (matches) shown += 1;
+      tile.picture.interval = Math.min(Math.max(REDRAW, APART * seen), SLOWEST);
       tile.update(live.connected);
     }
     nothing.hidden = shown > 0 || !cameras.length;
