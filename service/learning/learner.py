@@ -120,7 +120,7 @@ class Learner:
         if self._disk_is_short():
             raise Problem(507, "there is too little free disk space for a recording", retry_after=60)
         with self._lock:
-            other = next((one for one in self._open.values() if one.stream == stream), None)
+            other = next((one for one in self._open.values() if one.stream == stream and one.state in OPEN), None)
             if other is not None:
                 raise Problem(409, f"stream {stream} is being learned already, as {other.id}; cancel that first")
             id = secrets.token_hex(8)
@@ -157,14 +157,19 @@ class Learner:
             Problem: 404.
         """
         with self._lock:
-            under_way = id in self._open
+            known = self._open.get(id)
+            under_way = known is not None and known.state in OPEN
             if under_way:
                 self._cancelled.add(id)
             training = self._trainings.get(id)
         if training is not None:
             training.stop()
-        if not under_way and not self._store.delete_learning(id):
+        if under_way:
+            return
+        if not self._store.delete_learning(id):
             raise not_found("learning", id)
+        with self._lock:
+            self._open.pop(id, None)
 
     def activate(self, id: str) -> Learning:
         """Has the stream scored by the model that was learned from it: loaded and warmed first.
@@ -224,11 +229,13 @@ class Learner:
             self._store.put_learning(ended)
         except StoreUnavailable as error:
             log.error("learning %s is %s, which cannot be stored: %s", id, state, error)
-            return  # stays as it is in memory, and is looked at anew at the next start
-        finally:
+            with self._lock:  # known in memory; the next start looks at it anew
+                self._open[id] = ended
+        else:
             with self._lock:
-                self._open.pop(id, None)
-                self._cancelled.discard(id)
+                del self._open[id]
+        with self._lock:
+            self._cancelled.discard(id)
         log.info("learning %s of stream %s is %s %s", id, ended.stream, state, detail)
 
     def _note(self, id: str, **facts: Any) -> None:

@@ -26,13 +26,20 @@ export function addCamera(app) {
   const name = h("input", { id: "cam-name", maxLength: 200, placeholder: "North gate" });
   const id = h("input", { id: "cam-id", maxLength: 64, pattern: "[A-Za-z0-9][A-Za-z0-9._\\-]{0,63}", placeholder: "made if left empty" });
   const loop = h("input", { id: "cam-loop", type: "checkbox" });
-  const model = h("select", { id: "cam-model" }, h("option", { value: "" }, "the active model"));
+  const standard = h("option", { value: "" }, "the active model");
+  const model = h("select", { id: "cam-model" }, standard);
   const result = h("div", { class: "trial", role: "status" });
   const test = h("button", { type: "button", onclick: tried }, "Test the camera");
   const add = h("button", { type: "submit", class: "main" }, "Add the camera");
   get("v1/models")
-    .then((found) => model.append(...found.models.filter((/** @type {any} */ one) => !one.error).map((/** @type {any} */ one) => h("option", { value: one.name }, one.name))))
+    .then((found) => offer(found.models))
     .catch(() => undefined);
+
+  /** @param {import("./types.js").Model[]} models */
+  function offer(models) {
+    if (!models.some((one) => one.active)) standard.textContent = "none yet: learn this camera first";
+    model.append(...models.filter((one) => !one.error).map((one) => h("option", { value: one.name }, one.name)));
+  }
 
   async function tried() {
     if (!source.value.trim()) {

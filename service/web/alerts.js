@@ -28,6 +28,7 @@ export function alerts(app) {
     { "aria-label": "Which messages", onchange: () => list() },
     Object.entries(STATES).map(([value, label]) => h("option", { value }, label)),
   );
+  const ending = new AbortController();
   let timer = 0;
   let closed = false;
 
@@ -50,7 +51,7 @@ export function alerts(app) {
     fill(
       body,
       hooks,
-      app.may("admin") && hookForm(app, load),
+      app.may("admin") && hookForm(app, load, ending.signal),
       h("div", { class: "line spaced" }, h("h2", null, "Messages"), state),
       messages,
     );
@@ -91,6 +92,7 @@ export function alerts(app) {
     close() {
       closed = true;
       clearTimeout(timer);
+      ending.abort();
     },
   };
 }
@@ -142,20 +144,26 @@ function hookRow(app, one, onChange) {
 /**
  * @param {App} app
  * @param {() => void} onChange
+ * @param {AbortSignal} signal Ends with the page.
  */
-function hookForm(app, onChange) {
+function hookForm(app, onChange, signal) {
   const name = h("input", { id: "hook-name", required: true, maxLength: 100, placeholder: "Control room" });
   const url = h("input", { id: "hook-url", type: "url", required: true, placeholder: "https://example.org/framewatch" });
   const secret = h("input", { id: "hook-secret", type: "password", autocomplete: "new-password", placeholder: "made by the service" });
-  const streams = h(
-    "select",
-    { id: "hook-streams" },
-    h("option", { value: "" }, "All cameras"),
-    [...app.live.cameras.values()].map((camera) => h("option", { value: camera.id }, camera.view.name)),
-  );
+  const streams = h("select", { id: "hook-streams" });
   const made = h("p", { class: "hint break", role: "status" });
   const field = (/** @type {string} */ id, /** @type {string} */ label, /** @type {HTMLElement} */ control) =>
     h("div", { class: "field" }, h("label", { htmlFor: id }, label), control);
+
+  /** The cameras may be known after this form, and come and go. */
+  function offer() {
+    const chosen = streams.value;
+    const cameras = [...app.live.cameras.values()].sort((a, b) => a.view.name.localeCompare(b.view.name));
+    fill(streams, h("option", { value: "" }, "All cameras"), cameras.map((one) => h("option", { value: one.id }, one.view.name)));
+    streams.value = app.live.cameras.has(chosen) ? chosen : "";
+  }
+  app.live.addEventListener("list", offer, { signal });
+  offer();
 
   /** @param {SubmitEvent} event */
   async function add(event) {

@@ -28,12 +28,13 @@ export function onRefused(listener) {
 }
 
 /**
- * The absolute address of a path of the service.
+ * The absolute address of a path of the service, wherever the page is.
  *
- * @param {string} path Without a slash in front; one with it (as answers hold) is taken as it is below the page.
+ * @param {string} path Below the page; with a slash in front (as answers hold it) it may begin with where the page is.
  */
 export function address(path) {
-  return new URL(path.replace(/^\//, ""), new URL(".", document.baseURI)).href;
+  const base = new URL(".", document.baseURI);
+  return new URL(path.startsWith(base.pathname) ? path : path.replace(/^\//, ""), base).href;
 }
 
 /** @param {string} path */

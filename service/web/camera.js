@@ -9,6 +9,9 @@ import { Trace } from "./trace.js";
 const KEPT = 4096;
 const QUIET = 5; // seconds without a score after which a number is not shown as the present one
 
+/** Causes for which a frame is not scored and nothing is wrong. */
+export const LEFT_OUT = new Set(["thinned", "rate", "unlearned"]);
+
 export class Camera {
   /** @param {Stream} view */
   constructor(view) {
@@ -84,10 +87,10 @@ export class Camera {
     return span > 0 ? (length - 1 - first) / span : null;
   }
 
-  /** @returns {number} Frames that were lost; those left out on purpose (thinned, rate) are none. */
+  /** @returns {number} Frames that were lost; those left out on purpose, or for want of a model, are none. */
   get lost() {
     return Object.entries(this.view.dropped)
-      .filter(([cause]) => cause !== "thinned" && cause !== "rate")
+      .filter(([cause]) => !LEFT_OUT.has(cause))
       .reduce((sum, [, count]) => sum + count, 0);
   }
 

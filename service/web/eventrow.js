@@ -35,6 +35,7 @@ export function eventRow(event, where) {
     ? h("img", { src: address(event.snapshot), alt: "", loading: "lazy", decoding: "async" })
     : h("span", { class: "no-picture", "aria-hidden": "true" });
   const what = [where, kindWord(event)].filter(Boolean).join(" · ");
+  const length = seconds === null ? "going on" : duration(seconds);
   return h(
     "li",
     { class: "event" },
@@ -43,7 +44,7 @@ export function eventRow(event, where) {
       "div",
       { class: "event-text" },
       h("a", { href: `#/events/${event.id}` }, day(event.started)),
-      h("p", { class: "hint" }, `${what} · ${seconds === null ? "going on" : duration(seconds)}`),
+      h("p", { class: "hint" }, `${what} · ${length.replaceAll(" ", "\u00a0")}`),
     ),
     h("div", { class: "event-side" }, !event.ended && h("span", { class: "chip", data: { tone: "bad" } }, "Open"), labelChip(event), event.muted && h("span", { class: "chip" }, "Muted"), h("span", { class: "figure" }, number(event.peak))),
   );

@@ -22,7 +22,7 @@ const WORDS = {
 export function learning(camera, onChange) {
   let timer = 0;
   let closed = false;
-  const minutes = h("input", { type: "number", id: "minutes", class: "short", min: "1", max: "1440", value: "30", required: true });
+  const minutes = h("input", { type: "number", id: "minutes", class: "short", min: "0.1", max: "1440", step: "any", value: "30", required: true });
   const body = h("div", { class: "stack" });
   const element = h("section", { class: "card", "aria-labelledby": "learn" }, h("h2", { id: "learn" }, "Learn this camera"), body);
   const form = h(

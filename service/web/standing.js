@@ -24,6 +24,7 @@ export function stateWord(camera, connected) {
   if (!connected) return "Unknown";
   if (camera.health !== "live") return HEALTH[camera.health] ?? camera.health;
   if (camera.standing === "tampering") return tamperingWord(camera.view.tampering);
+  if (camera.view.model === null) return "No model";
   if (!camera.fresh) return "No scores";
   return STATE[camera.latest?.state ?? "warming"];
 }
@@ -46,6 +47,7 @@ export function reasonOf(camera, connected) {
   if (!connected) return "This page has lost the service; it tries again by itself.";
   if (camera.health !== "live") return camera.reason || defaultReason(camera);
   if (camera.view.tampering) return TAMPERED[camera.view.tampering] ?? `Tampering: ${camera.view.tampering}`;
+  if (camera.view.model === null) return camera.view.reason;
   if (!camera.fresh) return Number.isFinite(camera.age) ? `No score for ${duration(camera.age)}` : "No score yet";
   return camera.latest?.reason ?? "";
 }

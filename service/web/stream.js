@@ -1,6 +1,7 @@
 /** One camera: live picture with heat map, scores with their threshold, what it found, and everything to set. */
 
 import { get, part, patch } from "./api.js";
+import { LEFT_OUT } from "./camera.js";
 import { fill, h, mark, say } from "./dom.js";
 import { eventRow } from "./eventrow.js";
 import { count, duration, number } from "./format.js";
@@ -93,6 +94,8 @@ function cameraPage(app, camera, element) {
   const mute = admin ? muting(camera, again) : null;
   const learn = admin ? learning(camera, again) : null;
   const events = h("ul", { class: "events" });
+  const first = h("div", { class: "first-thing" });
+  const aside = h("div", { class: "stack" }, mute?.element);
   fill(
     element,
     h(
@@ -100,6 +103,7 @@ function cameraPage(app, camera, element) {
       { class: "head" },
       h("div", null, h("p", { class: "crumb" }, h("a", { href: "#/" }, "Cameras")), h("div", { class: "row" }, title, chip), reason),
     ),
+    first,
     h(
       "div",
       { class: "two" },
@@ -123,7 +127,7 @@ function cameraPage(app, camera, element) {
         h("div", { class: "line" }, h("h2", { id: "found" }, "Latest events"), h("a", { href: `#/events?stream=${part(camera.id)}` }, "All")),
         events,
       ),
-      h("div", { class: "stack" }, mute?.element, learn?.element),
+      aside,
     ),
     admin && streamSettings(camera, again),
   );
@@ -143,7 +147,14 @@ function cameraPage(app, camera, element) {
   live.addEventListener("event", onEvent);
   list();
 
+  /** A camera without a model is to be learned before anything else. */
+  function placeLearning() {
+    const place = camera.view.model === null ? first : aside;
+    if (learn && learn.element.parentNode !== place) place.append(learn.element);
+  }
+
   function update() {
+    placeLearning();
     say(title, camera.view.name);
     say(chip, stateWord(camera, live.connected));
     const standing = live.connected ? camera.standing : "quiet";
@@ -193,7 +204,7 @@ class Facts {
     const rate = camera.rate;
     const left = (view.dropped.thinned ?? 0) + (view.dropped.rate ?? 0);
     const causes = Object.entries(view.dropped)
-      .filter(([cause, howMany]) => howMany && cause !== "thinned" && cause !== "rate")
+      .filter(([cause, howMany]) => howMany && !LEFT_OUT.has(cause))
       .map(([cause, howMany]) => `${count(howMany)} ${CAUSES[cause] ?? cause}`);
     /** @type {[string, string][]} */
     const said = [

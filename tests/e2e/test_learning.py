@@ -69,7 +69,7 @@ def client(bare: Served) -> Iterator[Client]:
             one.delete_stream(stream["id"], purge=True)
 
 
-def test_a_new_camera_is_learned_across_a_restart_and_scored_by_its_own_model(tmp_path: Path) -> None:
+def test_a_new_camera_is_learned_across_two_restarts_and_scored_by_its_own_model(tmp_path: Path) -> None:
     sources = {"yard": write_moving_video(tmp_path / "yard.mp4", 120)}
     (tmp_path / "data" / "models").mkdir(parents=True)
     with served(tmp_path / "data", model=None, sources=sources) as service, Client(service.url) as client:
@@ -85,8 +85,12 @@ def test_a_new_camera_is_learned_across_a_restart_and_scored_by_its_own_model(tm
         until(lambda: client.learning(id)["progress"] > 0.3, "recording")
     with served(tmp_path / "data", model=None, sources=sources) as service, Client(service.url) as client:
         hurry(service)
-        going = client.learning(id)
-        assert going["state"] == "recording"
+        service.monitor.learner.choices = TINY | {"steps": 10_000_000}  # still at it at the next restart
+        assert client.learning(id)["state"] == "recording"
+        until(lambda: client.learning(id)["state"] == "training", "training", seconds=120)
+    with served(tmp_path / "data", model=None, sources=sources) as service, Client(service.url) as client:
+        hurry(service)
+        assert client.learning(id)["state"] == "training"
         ready = client.wait_for_learning(id, seconds=240)
         assert (ready["state"], ready["progress"]) == ("ready", 1.0), ready["detail"]
         assert 7.2 <= ready["recorded"] < 9

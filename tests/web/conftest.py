@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from service.client import Client
 from tests.web.serving import Process
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""
@@ -24,25 +25,38 @@ PATIENCE = 60_000
 """Milliseconds: nothing here is about speed."""
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    if not CHROMIUM:
-        pytest.skip("there is no chromium: apt-get install chromium")
+@pytest.fixture(scope="package")
+def service(tmp_path_factory: pytest.TempPathFactory, chromium: Any) -> Iterator[Process]:
     running = Process(tmp_path_factory.mktemp("data"))
     yield running
     running.stop()
 
 
 @pytest.fixture(scope="module")
-def chromium(service: Process) -> Iterator[Any]:
+def client(service: Process) -> Iterator[Client]:
+    with service.client() as one:
+        yield one
+
+
+@pytest.fixture
+def demo(client: Client) -> str:
+    """Id of the demo stream, which is there."""
+    return str(client.create_demo()["id"])
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Any]:
+    if not CHROMIUM:
+        pytest.skip("there is no chromium: apt-get install chromium")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
+    playwright.expect.set_options(timeout=PATIENCE)
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield browser
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def login(service: Process, chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Logs in once, by the form; gives the file of cookies that every page begins with."""
     kept = tmp_path_factory.mktemp("login") / "state.json"

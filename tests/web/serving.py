@@ -16,6 +16,9 @@ from model.checkpoint import bundled
 from service.client import Client
 from tests.conftest import ROOT
 
+CLIP_BEFORE, CLIP_AFTER = 2.0, 1.0
+"""Seconds that a clip shows before and after its event."""
+
 START = 120.0
 """Seconds that a start may take on a slow machine."""
 
@@ -49,6 +52,8 @@ class Process:
     def start(self) -> None:
         options = ["--port", str(self._port), "--data-dir", str(self._folder), "--auth", "on", "--device", "cpu"]
         options += ["--model", str(bundled()), "--camera-network", "127.0.0.0/8", "--drain-seconds", "1"]
+        options += ["--clip-before-s", str(CLIP_BEFORE), "--clip-after-s", str(CLIP_AFTER)]
+        options += ["--webhook-network", "127.0.0.0/8"]
         command = [sys.executable, "-m", "service.cli", "serve", *options, "--min-free-disk-bytes", "0"]
         with (self._folder / "log").open("ab") as log:
             self._running = subprocess.Popen(

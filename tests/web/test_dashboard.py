@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,32 +13,13 @@ import pytest
 
 from model.checkpoint import bundled
 from service.client import Client
-from tests.web.conftest import PATIENCE, Complaints
+from tests.web.conftest import Complaints
+from tests.web.looking import faults, open_at
 from tests.web.serving import Process
 
 expect = pytest.importorskip("playwright.sync_api", reason="the browser is driven by playwright").expect
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core comes with the extra dev")
-
-expect.set_options(timeout=PATIENCE)
 FIGURE = re.compile(r"^0\.\d\d$")
 DEMO = bundled().with_name("demo.mp4")
-
-
-@pytest.fixture(scope="module")
-def client(service: Process) -> Iterator[Client]:
-    with service.client() as one:
-        yield one
-
-
-@pytest.fixture
-def demo(client: Client) -> str:
-    """Id of the demo stream, which is there."""
-    return str(client.create_demo()["id"])
-
-
-def open_at(page: Any, service: Process, place: str) -> None:
-    page.goto(f"{service.url}/#/{place}")
-    page.reload()
 
 
 def short_video(path: Path, frames: int) -> Path:
@@ -165,15 +145,11 @@ def test_a_dead_camera_says_why(page: Any, service: Process, client: Client) -> 
 
 
 @pytest.mark.parametrize("place", ["", "streams/demo", "events", "videos", "models", "alerts", "cameras/new"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everybody_can_use_it(page: Any, service: Process, demo: str, place: str, scheme: str) -> None:
-    page.emulate_media(color_scheme=scheme)
+def test_everybody_can_use_it(page: Any, service: Process, demo: str, place: str) -> None:
     open_at(page, service, place)
     page.locator("h1").wait_for()
     page.wait_for_load_state("networkidle") if not place.startswith("streams") else page.wait_for_timeout(500)
-    found = axe.Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "best-practice"]})
-    serious = [fault for fault in found.response["violations"] if fault["impact"] in ("serious", "critical")]
-    assert [(fault["id"], [node["html"][:200] for node in fault["nodes"]]) for fault in serious] == []
+    assert {scheme: faults(page, scheme) for scheme in ("light", "dark")} == {"light": [], "dark": []}
 
 
 def test_a_restart_under_the_open_page_is_said_and_lived_through(

@@ -1,0 +1,121 @@
+"""Events in the browser: their clips, frame by frame, what people say of them, and who is told."""
+
+from __future__ import annotations
+
+import csv
+import re
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.alerts.signing import verify
+from service.client import Client
+from tests.service.alerts.receiver import receiving
+from tests.web.conftest import PATIENCE
+from tests.web.looking import open_at
+from tests.web.numbered import BELOW, BITS, BLOCK, INTERVAL, PLAY, READ, numbered, street
+from tests.web.serving import CLIP_AFTER, CLIP_BEFORE, Process
+
+expect = pytest.importorskip("playwright.sync_api", reason="the browser is driven by playwright").expect
+START = 1_750_000_000.0
+STILL, MOVING, ALL = (
+    30,
+    42,
+    66,
+)  # numbers of the first picture that moves, of the first that stands again, and their sum
+
+
+def make_odd(client: Client, id: str) -> None:
+    """A stream for which everything that moves below the numbers is an event."""
+    client.create_stream(id=id, policy="every", threshold=1e-6, minimum=0, smoothing=0, mask=BELOW)
+
+
+def seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def test_an_event_comes_in_its_clip_plays_and_shows_every_frame_of_its_span(
+    page: Any, service: Process, client: Client
+) -> None:
+    said: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda data: said.append(str(data))))
+    make_odd(client, "gate")
+    open_at(page, service, "events?stream=gate")
+    page.get_by_text("No event is so.").wait_for()
+    scene = street()
+    with client.ingest("gate", header=True) as sender:
+        for number in range(ALL):
+            if number == STILL + 5:  # in the midst of it
+                page.locator("li.event a").click()
+                page.get_by_text("The clip is being written; it shows up here.").wait_for()
+            picture = numbered(scene, number, moving=STILL <= number < MOVING)
+            sender.send(picture, captured=START + number * INTERVAL, number=number)
+        list(sender.finish())
+    video = page.locator("video")
+    video.wait_for(timeout=3 * PATIENCE)  # the child that encodes steps back behind everything else
+    assert any('"event.files"' in one for one in said), "the page was told, it did not ask"
+    id = int(page.url.rpartition("/")[2])
+    event = client.request("GET", f"/v1/events/{id}").json()
+    began, ended = seconds(event["started"]) - CLIP_BEFORE, seconds(event["ended"]) + CLIP_AFTER
+    expected = [n for n in range(ALL) if began - 0.001 <= START + n * INTERVAL <= ended + 0.001]
+    assert STILL <= event["peak_frame"] <= MOVING
+    assert expected[0] == round((seconds(event["started"]) - CLIP_BEFORE - START) / INTERVAL)
+    assert len(expected) >= (CLIP_BEFORE + CLIP_AFTER) / INTERVAL + MOVING - STILL
+
+    video.evaluate(PLAY, 0.5)
+    assert video.evaluate("video => video.error") is None
+    assert video.evaluate("video => video.duration") == pytest.approx(len(expected) * INTERVAL, abs=INTERVAL + 0.01)
+    times = [(place + 0.5) * INTERVAL for place in range(len(expected))]
+    shown = video.evaluate(
+        f"(video, how) => ({READ})({{video, ...how}})", {"times": times, "bits": BITS, "block": BLOCK}
+    )
+    assert shown == expected
+    assert event["peak_frame"] in shown
+
+    page.get_by_role("button", name="True alarm").click()
+    page.locator("button[aria-pressed=true]", has_text="True alarm").wait_for()
+    page.goto(f"{service.url}/#/events?stream=gate")
+    page.get_by_label("Label").select_option("true")
+    page.locator("li.event", has_text="True alarm").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export as CSV").click()
+    rows = list(csv.DictReader(Path(download.value.path()).read_text().splitlines()))
+    assert [(row["id"], row["stream"], row["label"]) for row in rows] == [(str(id), "gate", "true")]
+
+
+def test_somebody_is_told_or_it_is_listed_and_sent_again(page: Any, service: Process, client: Client) -> None:
+    make_odd(client, "yard")
+    open_at(page, service, "alerts")
+    with receiving() as receiver:
+        page.get_by_text("Add a webhook", exact=True).click()
+        page.get_by_label("Name").fill("Control room")
+        page.get_by_label("Address").fill(receiver.url)
+        page.get_by_label("About").select_option("yard")
+        page.get_by_role("button", name="Add", exact=True).click()
+        made = page.get_by_text("Its secret, shown this once:")
+        secret = re.sub(r".*: ", "", made.text_content())
+        hook = page.locator("li.event", has_text="Control room")
+        hook.get_by_role("button", name="Test").click()
+        hook.get_by_text("The test has arrived.").wait_for()
+        ((headers, body),) = receiver.got
+        assert verify(secret, body, headers["framewatch-signature"], time.time())
+        receiver.status = 410  # gone for good: a message is not tried again
+        scene = street()
+        with client.ingest("yard", header=True) as sender:
+            for number in range(20):
+                sender.send(numbered(scene, number, moving=number > 10), captured=START + number * INTERVAL)
+            list(sender.finish())
+        dead = page.locator("li.event", has_text="event.opened")
+        dead.get_by_text("the receiver answered 410").wait_for()
+        port = receiver.port
+    hook.get_by_role("button", name="Test").click()
+    hook.get_by_text("The test has not arrived: the receiver refuses the connection").wait_for()
+    with receiving(port) as back:
+        dead.get_by_role("button", name="Send again").click()
+        page.get_by_label("Which messages").select_option("sent")
+        dead.get_by_text("Sent").wait_for()
+    assert back.keys == [receiver.keys[1]], "the receiver can tell that it is the same message"
+    assert [one["type"] for one in receiver.said[:2]] == ["test", "event.opened"]
