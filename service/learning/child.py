@@ -31,6 +31,9 @@ _STAGES: Final = {
 }
 """Parts of the whole that the stages of a training take."""
 
+EXPENDABLE: Final = "500"
+"""Of 1000: a system that is short of memory ends a training before the service."""
+
 _NEWS: Final = 0.5  # seconds between two words about the progress
 
 
@@ -43,6 +46,8 @@ def main(descriptor: int) -> None:
         return
     with suppress(OSError):
         os.nice(order.number("nice"))
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(EXPENDABLE)
     threading.Thread(target=_end_with, args=(wire,), daemon=True).start()
     try:
         report = learn(

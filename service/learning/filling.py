@@ -82,6 +82,8 @@ class Filling:
 
     def _run(self, tap: Tap) -> str:
         heard = self._monotonic()
+        if self._recording.frames:
+            self._say("goes on after a restart")
         while self._recording.seconds < self._wanted:
             self._check()
             self._look_at_disk()

@@ -78,8 +78,8 @@ class Training:
                         log.error("a training failed: %s", message.text("trace"))
                     raise LearningError(message.text("reason"))
         except (OSError, WireError) as error:
-            raise LearningError(f"the training has ended too early ({self._ending(error)})") from error
-        raise LearningError(f"the training has ended too early ({self._ending(None)})")
+            raise LearningError(self._too_early(error)) from error
+        raise LearningError(self._too_early(None))
 
     def stop(self) -> None:
         """Ends it, from any thread."""
@@ -87,10 +87,16 @@ class Training:
         self._child.signal(signal.SIGKILL)  # it may not get its turn for a while, to end by itself
         self._child.wire.hang_up()
 
+    def _too_early(self, error: Exception | None) -> str:
+        return f"the training has ended too early ({self._ending(error)}); begin anew"
+
     def _ending(self, error: Exception | None) -> str:
         if self._stopped.is_set():
             return "it was stopped"
-        return str(error) if isinstance(error, TimeoutError) else self._child.ending()
+        if isinstance(error, TimeoutError):
+            return str(error)
+        ending = self._child.ending()
+        return f"{ending}, as by a system that is short of memory" if signal.SIGKILL.name in ending else ending
 
     def __enter__(self) -> Self:
         return self

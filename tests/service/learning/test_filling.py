@@ -112,6 +112,16 @@ def test_a_camera_that_is_covered_is_not_recorded(tmp_path: Path) -> None:
     assert run.end() == "recorded 0:10"
 
 
+def test_a_recording_that_was_cut_off_says_at_once_how_far_it_is(tmp_path: Path) -> None:
+    first = Run(tmp_path, stream())
+    first.feed(40)
+    first.end(Health.ENDED)
+    again = Run(tmp_path, stream())
+    assert again.noted("recorded 0:03 of 0:10; goes on after a restart")
+    again.feed(90)
+    assert again.end() == "recorded 0:10"
+
+
 def test_silence_and_bad_frames_are_said(tmp_path: Path) -> None:
     member = stream(Health.RECONNECTING)
     run = Run(tmp_path, member)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from service.learning.child import EXPENDABLE
 from service.learning.records import LearningError
 from service.learning.training import NICE, Training
 
@@ -27,7 +28,7 @@ def test_footage_that_is_not_there_is_the_reason(tmp_path: Path) -> None:
 def test_a_process_that_is_killed_says_so(tmp_path: Path) -> None:
     with Training(tmp_path) as training:
         os.kill(training.pid, signal.SIGKILL)
-        with pytest.raises(LearningError, match=r"ended too early \(killed by SIGKILL\)"):
+        with pytest.raises(LearningError, match=r"ended too early \(killed by SIGKILL, .*memory\); begin anew"):
             run(training, tmp_path)
 
 
@@ -49,6 +50,9 @@ def test_it_steps_back(tmp_path: Path) -> None:
         while thread.is_alive() and os.getpriority(os.PRIO_PROCESS, training.pid) < NICE:
             thread.join(0.02)
         assert os.getpriority(os.PRIO_PROCESS, training.pid) == NICE
+        expendable = Path(f"/proc/{training.pid}/oom_score_adj")
+        while thread.is_alive() and expendable.read_text().strip() != EXPENDABLE:
+            thread.join(0.02)
         training.stop()
         thread.join(60)
         assert not thread.is_alive()
