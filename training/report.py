@@ -74,7 +74,7 @@ class TrainReport:
             lines.append(f"self-test, {test.kind}: caught {test.caught} of {test.episodes}{auc}")
         lines.append(self._coverage())
         if self.interrupted:
-            lines.append("interrupted: the best weights so far were kept; --resume goes on")
+            lines.append("interrupted: the best weights so far were kept")
         return "\n".join(lines)
 
     def _coverage(self) -> str:

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import typer
+
 from model.pictures import MAX_PIXELS, PictureError
 from service.addresses import redact
 from service.commands.opening import Machine, check_outputs
-from service.faults import InputError
+from service.faults import INTERRUPTED, InputError
 from service.learning.child import learn
 from service.learning.recording import Recording, RecordingFull, RecordingLimits
 from service.progress import Reporter
@@ -90,6 +92,7 @@ def run(request: Request) -> None:
 
     Raises:
         InputError, FootageError, TrainError, ...: with a message for the user.
+        typer.Exit: interrupted, but a checkpoint was kept.
     """
     reporter = Reporter()
     if request.out.suffix.lower() != ".safetensors":
@@ -119,6 +122,10 @@ def run(request: Request) -> None:
     print(
         json.dumps(report, indent=2, allow_nan=False) if request.json else "\n".join([report["text"], *report["notes"]])
     )
+    if report["interrupted"]:
+        request.out.with_suffix(".partial.safetensors").unlink(missing_ok=True)  # its footage is gone
+        reporter.say(f"framewatch: interrupted; {request.out} holds the best so far")
+        raise typer.Exit(INTERRUPTED)
 
 
 def _source(text: str) -> str | int | Path:

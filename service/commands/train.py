@@ -60,5 +60,5 @@ def run(request: Request) -> None:
         )
     print(json.dumps(report.to_json(), indent=2, allow_nan=False) if request.json else report.text())
     if report.interrupted:
-        reporter.say(f"framewatch: interrupted; {request.out} holds the best so far")
+        reporter.say(f"framewatch: interrupted; {request.out} holds the best so far; --resume goes on")
         raise typer.Exit(INTERRUPTED)

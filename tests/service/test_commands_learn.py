@@ -28,7 +28,7 @@ def test_a_video_is_recorded_to_its_end_and_learned(tmp_path: Path, monkeypatch:
 
     def learned(clips: Path, out: Path, **settings: object) -> dict[str, object]:
         given.update(settings, pictures=len(list(clips.rglob("*.jpg"))))
-        return {"text": "learned", "notes": ["little"]}
+        return {"text": "learned", "notes": ["little"], "interrupted": False}
 
     monkeypatch.setattr("service.commands.learn.learn", learned)  # training itself is tested elsewhere
     video = write_moving_video(tmp_path / "yard.mp4", 80)
@@ -38,6 +38,20 @@ def test_a_video_is_recorded_to_its_end_and_learned(tmp_path: Path, monkeypatch:
     assert given["pictures"] == 80
     assert "is at its end after 8 of 60 seconds" in ended.said
     assert [path.name for path in tmp_path.iterdir()] == ["yard.mp4"], "the footage is gone"
+
+
+def test_a_learning_that_is_interrupted_keeps_the_best_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "yard.safetensors"
+
+    def learned(*_: object, **__: object) -> dict[str, object]:
+        out.with_suffix(".partial.safetensors").touch()
+        return {"text": "learned", "notes": [], "interrupted": True}
+
+    monkeypatch.setattr("service.commands.learn.learn", learned)
+    ended = framewatch("learn", write_moving_video(tmp_path / "yard.mp4", 80), "--for", "6s", "--out", out)
+    assert ended.code == 130
+    assert "yard.safetensors holds the best so far" in ended.err
+    assert [path.name for path in tmp_path.iterdir()] == ["yard.mp4"], "there is nothing that could go on"
 
 
 def test_what_cannot_be_recorded_is_refused(tmp_path: Path) -> None:

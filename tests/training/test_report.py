@@ -62,7 +62,7 @@ def test_the_report_says_what_was_learned_from_and_how_well(part: str) -> None:
     ("changes", "part"),
     [
         ({"bad": 3}, "3 frames or files could not be read and were left out"),
-        ({"interrupted": True}, "interrupted: the best weights so far were kept; --resume goes on"),
+        ({"interrupted": True}, "interrupted: the best weights so far were kept"),
         ({"coverage": Coverage(2.6, "night")}, "more footage needed, of the kind in clip night"),
         ({"coverage": Coverage(None, "03")}, "coverage: unknown, fewer than two held-out clips"),
         ({"loss": None}, "error unknown on the clips learned from"),
