@@ -61,13 +61,17 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A model of the folder: `about` it, or the `error` for which it cannot be used."""
+    """A model of the folder: `about` it, or the `error` for which it cannot be used.
+
+    `given`: it comes with the configuration or the package (`Models.give`), and is not to be deleted.
+    """
 
     name: str
     bytes: int
     active: bool
     about: About | None
     error: str = ""
+    given: bool = False
 
 
 class Models:
@@ -163,6 +167,28 @@ class Models:
             self._active = model
             return model
 
+    def delete(self, name: str) -> None:
+        """Removes a model's file for good. Whoever has it loaded keeps it; see `Monitor.delete_model`.
+
+        Raises:
+            UnknownModelError: no model of that name.
+            ModelError: it is the active one, or the configuration names it by its path; nothing has changed.
+        """
+        with self._activating:
+            path = self._path(name)
+            if name in self._given:
+                raise ModelError(f"model {name} comes with the configuration or the package, not from the model folder")
+            if self._active is not None and self._active.name == name:
+                raise ModelError(f"model {name} is the active one: activate another one first")
+            try:
+                path.unlink()
+            except FileNotFoundError:
+                raise UnknownModelError(f"there is no model {name!r}") from None
+            except OSError as error:
+                raise ModelError(f"model {name} cannot be deleted: {error.strerror or error}") from error
+            with self._lock:
+                self._about.pop(name, None)
+
     def list(self) -> list[Listing]:
         """Every model by name, also those that cannot be used; one not seen before is loaded to see that it can."""
         names = set(self._given)
@@ -172,10 +198,11 @@ class Models:
 
     def _listing(self, name: str) -> Listing:
         active = self._active is not None and self._active.name == name
+        given = name in self._given
         try:
             stamp = self._path(name).stat()
         except (OSError, UnknownModelError):
-            return Listing(name, 0, active, None, "its file lies outside the model folder, or is gone")
+            return Listing(name, 0, active, None, "its file lies outside the model folder, or is gone", given)
         key, about = self._about.get(name, (None, None))
         error = ""
         if key != (name, stamp.st_mtime_ns, stamp.st_size):
@@ -184,7 +211,7 @@ class Models:
                 about = self._about[name][1]
             except ModelError as problem:
                 about, error = None, str(problem)
-        return Listing(name, stamp.st_size, active, about, error)
+        return Listing(name, stamp.st_size, active, about, error, given)
 
     def _path(self, name: str) -> Path:
         unknown = UnknownModelError(f"there is no model {name!r}")

@@ -170,6 +170,17 @@ class Monitor:
         log.info("model %s is active", name)
         return model
 
+    def delete_model(self, name: str) -> None:
+        """Removes a model from the folder for good, unless it is used.
+
+        Raises:
+            UnknownModelError, ModelError: see `Models.delete`; nothing has changed.
+        """
+        if users := self.roster.uses(name):
+            raise ModelError(f"model {name} is used by {', '.join(users)}: have them use another one first")
+        self.models.delete(name)
+        log.info("model %s is deleted", name)
+
     def add_demo(self) -> tuple[Member, bool]:
         """The demo stream, and whether it was made just now.
 

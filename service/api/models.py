@@ -22,6 +22,7 @@ class ModelView(BaseModel):
     name: str
     bytes: int
     active: bool
+    given: bool = Field(description="It comes with the configuration or the package, and cannot be deleted.")
     error: str
     sha256: str | None
     config: dict[str, Any] | None
@@ -48,12 +49,25 @@ async def activate(name: str, running: Running) -> ModelView:
     return _view(found[name], running)
 
 
+@router.delete(
+    "/{name}",
+    operation_id="delete_model",
+    status_code=204,
+    dependencies=[ADMIN],
+    responses=problems(404, 409),
+)
+async def delete(name: str, running: Running) -> None:
+    """Remove a model from the folder for good; one that is active, or that a stream names, is refused."""
+    await asyncio.to_thread(running.delete_model, name)
+
+
 def _view(one: Listing, running: Monitor) -> ModelView:
     about = one.about
     return ModelView(
         name=one.name,
         bytes=one.bytes,
         active=one.active,
+        given=one.given,
         error=one.error,
         sha256=None if about is None else about.sha256,
         config=None if about is None else asdict(about.config),

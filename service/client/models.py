@@ -29,3 +29,7 @@ class Models(Connection):
     def activate_model(self, name: str) -> dict[str, Any]:
         """Scores all streams that name no model with this one."""
         return self._object("POST", f"/v1/models/{part(name)}/activate", timeout=self._timeout + 60)
+
+    def delete_model(self, name: str) -> None:
+        """Removes a model that is not used for good."""
+        self.request("DELETE", f"/v1/models/{part(name)}")

@@ -1,6 +1,7 @@
 /** The models: what each was trained on, how far its threshold can be trusted, and which one is active. */
 
-import { get, part, post } from "./api.js";
+import { get, part, post, remove } from "./api.js";
+import { ask } from "./dialog.js";
 import { fill, h } from "./dom.js";
 import { count, day, duration, number, size } from "./format.js";
 import { attempt } from "./notices.js";
@@ -54,6 +55,12 @@ function card(app, one, onChange) {
     await Promise.all([onChange(), app.live.ask()]);
   }
 
+  async function drop() {
+    if (!(await ask("Delete the model?", `${one.name} is removed from the model folder for good.`, "Delete"))) return;
+    await attempt(() => remove(`v1/models/${part(one.name)}`), `${one.name} is deleted.`);
+    await onChange();
+  }
+
   return h(
     "li",
     { class: "card" },
@@ -61,7 +68,15 @@ function card(app, one, onChange) {
       "div",
       { class: "line" },
       h("h2", null, one.name),
-      one.active ? h("span", { class: "chip", data: { tone: "good" } }, "Active") : app.may("admin") && !one.error && button,
+      one.active && h("span", { class: "chip", data: { tone: "good" } }, "Active"),
+      !one.active &&
+        app.may("admin") &&
+        h(
+          "div",
+          { class: "row" },
+          !one.error && button,
+          !used.length && !one.given && h("button", { type: "button", class: "plain danger", "aria-label": `Delete ${one.name}`, onclick: drop }, "Delete"),
+        ),
     ),
     one.error && h("p", { class: "error" }, one.error),
     one.calibration && trust(one.calibration),

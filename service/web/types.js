@@ -99,6 +99,7 @@
  * @property {string} name
  * @property {number} bytes
  * @property {boolean} active
+ * @property {boolean} given
  * @property {string} error
  * @property {string | null} sha256
  * @property {Record<string, any> | null} config

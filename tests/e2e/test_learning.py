@@ -106,6 +106,13 @@ def test_a_new_camera_is_learned_across_two_restarts_and_scored_by_its_own_model
         checkpoint = load(tmp_path / "data" / "models" / f"{ready['model']}.safetensors")
         assert checkpoint.detector.config.frame_interval == pytest.approx(INTERVAL, rel=0.1)
         assert checkpoint.provenance.command == "framewatch learn yard --for 0.12m"
+        with pytest.raises(ServiceError, match=r"409.*is used by yard"):
+            client.delete_model(ready["model"])
+        client.delete_stream("yard")
+        client.delete_model(ready["model"])
+        assert client.models() == []
+        with pytest.raises(ServiceError, match="404"):
+            client.activate_learning(id)
 
 
 def test_a_pushed_stream_without_a_model_takes_frames_and_its_sender_is_told_when_there_is_one(

@@ -197,3 +197,24 @@ def test_failed_activation_changes_nothing(write: Write, tmp_path: Path, fails: 
     with pytest.raises(ModelError):
         known.activate("new", warm=lambda model: step("warm"), switch=lambda model: step("switch"))
     assert known.active is door
+
+
+def test_a_model_that_is_not_used_can_be_deleted(write: Write, tmp_path: Path) -> None:
+    for name in ("door", "gate"):
+        write(tmp_path / f"{name}.safetensors")
+    known = models(tmp_path)
+    known.give(write(tmp_path / "elsewhere" / "given.safetensors"))
+    known.activate("door", warm=nothing, switch=nothing)
+    gate = known.get("gate")
+    known.delete("gate")
+    assert gate.name == "gate", "whoever has it keeps it"
+    assert [(one.name, one.given) for one in known.list()] == [("door", False), ("given", True)]
+    for name, kind, why in (
+        ("gate", UnknownModelError, "there is no model"),
+        ("../gate", UnknownModelError, "there is no model"),
+        ("door", ModelError, "is the active one"),
+        ("given", ModelError, "comes with the configuration"),
+    ):
+        with pytest.raises(kind, match=why):
+            known.delete(name)
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 2
