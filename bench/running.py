@@ -81,8 +81,8 @@ class Running:
             file.seek(self._from)
             return file.read().decode(errors="replace")
 
-    def wait(self, seconds: float = 240.0) -> Self:
-        """Returns when it is ready.
+    def wait(self, seconds: float = 240.0, *, ready: bool = True) -> Self:
+        """Returns when it is ready, or, without a model that it could be ready with, when it answers.
 
         Raises:
             RuntimeError: it ended, or is not ready in that time; with what it said.
@@ -95,7 +95,7 @@ class Running:
                 self.url = said.split("serving on ")[1].split(",")[0]
             if self.url:
                 with suppress(httpx2.TransportError), Client(self.url, timeout=60) as client:
-                    if not client.ready():
+                    if not client.ready() or not ready:
                         return self
             time.sleep(0.05)
         raise RuntimeError(f"the service is not ready after {seconds:g} seconds:\n{self.said}")
