@@ -84,7 +84,7 @@ class Learned:
             "–" if covered is None else f"{covered:.1f}",
             f"{found['theta']:.3g}",
             f"{found['alarms_per_hour']:g} an hour",
-            f"{found['alarms']} in {found['minutes']:.2f} min (bound: {found['upper_bound']:.3g} an hour)",
+            f"{found['alarms']} in {found['minutes']:.2f} min (bound: {found['upper_bound']:.0f} an hour)",
             f"{after.seconds:.0f} s, {after.scored} frames",
             str(self.events),
             f"{after.above / max(1, after.scored):.1%}",

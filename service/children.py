@@ -88,11 +88,15 @@ class Child:
         except subprocess.TimeoutExpired:
             self.kill()
 
-    def kill(self) -> None:
-        """Kill it, whatever it does, reap it and close the wire."""
+    def kill(self, patience: float = _PATIENCE) -> None:
+        """Kill it, whatever it does, reap it and close the wire.
+
+        Args:
+            patience: seconds that it may take to be gone.
+        """
         self._process.kill()
         with suppress(subprocess.TimeoutExpired):  # one that waits for a dead disk cannot even be killed
-            self._process.wait(_PATIENCE)
+            self._process.wait(patience)
         self.wire.close()
 
     def ending(self) -> str:

@@ -17,6 +17,7 @@ NICE: Final = 19
 """How far a training steps back: whatever else wants the processor goes before it."""
 
 _SILENCE: Final = 1800.0  # seconds that a stage may be silent: what a look at the first frame of a slow disk may take
+_DYING: Final = 60.0  # seconds: at the lowest priority it may not even get its turn to be gone
 log = logging.getLogger(__name__)
 
 
@@ -102,4 +103,4 @@ class Training:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._child.kill()
+        self._child.kill(_DYING)
