@@ -242,6 +242,10 @@ class Roster:
                     except (ModelError, ValueError, Problem) as error:
                         member.problem = str(error)
 
+    def uses(self, model: str) -> list[str]:
+        """Ids of the streams that name a model."""
+        return [member.id for member in self if member.record.options.model == model]
+
     def set_health(self, member: Member, health: Health, reason: str = "", error_class: str = "") -> None:
         """Notes and announces a stream's health."""
         inlet = member.inlet
