@@ -22,6 +22,9 @@ from service.roster import Roster
 from service.settings import Settings
 from service.store import Store, StoreUnavailable
 
+CHOICES: Final[dict[str, Any]] = {}
+"""Fields of `training.train.TrainSettings` that are not left to their defaults."""
+
 _STOPPING: Final = 10.0
 log = logging.getLogger(__name__)
 
@@ -31,7 +34,7 @@ class Learner:
 
     Attributes:
         folder: where the recordings lie.
-        choices: fields of `training.train.TrainSettings` that are not left to their defaults.
+        choices: see `CHOICES`.
         nice: how far trainings step back.
     """
 
@@ -55,7 +58,7 @@ class Learner:
             monotonic: seconds.
         """
         self.folder = settings.data_dir / "learning"
-        self.choices: dict[str, Any] = {}
+        self.choices = dict(CHOICES)
         self.nice = NICE
         self._threads_each = settings.learning_threads or max(1, available_cores() // 2)
         self._store = store

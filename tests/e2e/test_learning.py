@@ -15,19 +15,12 @@ from model.checkpoint import load
 from model.pictures import Image
 from service.client import Client, ServiceError
 from service.unscored import UNLEARNED
+from tests.e2e.hurried import ENDLESS, TINY, hurried
 from tests.e2e.serving import Served, served
 from tests.model.detectors import INTERVAL, pictures
 from tests.service.command_line import write_checkpoint
 from tests.service.live import jpeg
 from tests.training.drawn import write_moving_video
-
-TINY = {"steps": 20, "size": 64, "self_test": False, "augment": False}
-
-
-def hurry(service: Served) -> None:
-    """Trainings are soon over, also on a machine that has other work."""
-    service.monitor.learner.choices = TINY
-    service.monitor.learner.nice = 0
 
 
 def until(true: Callable[[], Any], what: str, *, seconds: float = 60.0) -> Any:
@@ -48,6 +41,12 @@ def push(client: Client, stream: str, images: Sequence[Image], *, start: float =
         list(sender.finish())
 
 
+@pytest.fixture(scope="module", autouse=True)
+def hurry() -> Iterator[None]:
+    with hurried():
+        yield
+
+
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A service without any model."""
@@ -55,7 +54,6 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     (folder / "models").mkdir()
     sources = {"short": write_moving_video(folder / "short.mp4", 15)}
     with served(folder, model=None, sources=sources) as running:
-        hurry(running)
         yield running
 
 
@@ -73,7 +71,6 @@ def test_a_new_camera_is_learned_across_two_restarts_and_scored_by_its_own_model
     sources = {"yard": write_moving_video(tmp_path / "yard.mp4", 120)}
     (tmp_path / "data" / "models").mkdir(parents=True)
     with served(tmp_path / "data", model=None, sources=sources) as service, Client(service.url) as client:
-        hurry(service)
         made = client.create_stream(id="yard", source="yard", loop=True)
         assert (made["model"], made["reason"]) == (None, UNLEARNED)
         assert client.ready() != []
@@ -84,12 +81,10 @@ def test_a_new_camera_is_learned_across_two_restarts_and_scored_by_its_own_model
         id = client.learn("yard", minutes=0.12)["id"]
         until(lambda: client.learning(id)["progress"] > 0.3, "recording")
     with served(tmp_path / "data", model=None, sources=sources) as service, Client(service.url) as client:
-        hurry(service)
-        service.monitor.learner.choices = TINY | {"steps": 10_000_000}  # still at it at the next restart
+        service.monitor.learner.choices = ENDLESS
         assert client.learning(id)["state"] == "recording"
         until(lambda: client.learning(id)["state"] == "training", "training", seconds=120)
     with served(tmp_path / "data", model=None, sources=sources) as service, Client(service.url) as client:
-        hurry(service)
         assert client.learning(id)["state"] == "training"
         ready = client.wait_for_learning(id, seconds=240)
         assert (ready["state"], ready["progress"]) == ("ready", 1.0), ready["detail"]
@@ -147,7 +142,7 @@ def test_a_learning_can_be_cancelled_while_it_records(client: Client) -> None:
 
 
 def test_a_learning_can_be_cancelled_while_it_trains(bare: Served, client: Client) -> None:
-    bare.monitor.learner.choices = TINY | {"steps": 10_000_000}
+    bare.monitor.learner.choices = ENDLESS
     client.create_stream(id="gate")
     id = client.learn("gate", minutes=0.12)["id"]
     push(client, "gate", pictures(110))

@@ -9,8 +9,8 @@ from typing import Any, Self
 
 import pytest
 
+from tests.e2e.hurried import ENDLESS, hurried
 from tests.e2e.serving import served
-from tests.e2e.test_learning import TINY, hurry
 from tests.training.drawn import write_moving_video
 from tests.web.conftest import PATIENCE, Complaints
 from tests.web.looking import faults
@@ -30,6 +30,7 @@ class Bare:
         self._proxies = ExitStack()
 
     def __enter__(self) -> Self:
+        self._proxies.enter_context(hurried())
         self.proxy = self._proxies.enter_context(proxied("/watch"))
         self.start()
         return self
@@ -43,7 +44,6 @@ class Bare:
         settings: dict[str, Any] = {"model": None, "sources": self._sources, "root_path": "/watch"}
         self.service = self._running.enter_context(served(self._folder, **settings))
         self.proxy.target = int(self.service.url.rpartition(":")[2])
-        hurry(self.service)
 
     def stop(self) -> None:
         self._running.close()
@@ -51,7 +51,7 @@ class Bare:
 
 def test_a_new_camera_is_added_shown_and_learned_across_a_restart(chromium: Any, tmp_path: Path) -> None:
     with Bare(tmp_path) as bare:
-        bare.service.monitor.learner.choices = TINY | {"steps": 10_000_000}  # it is at it when the service is restarted
+        bare.service.monitor.learner.choices = ENDLESS  # it is at it when the service is restarted
         context = chromium.new_context(viewport={"width": 1280, "height": 900})
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
@@ -63,6 +63,7 @@ def test_a_new_camera_is_added_shown_and_learned_across_a_restart(chromium: Any,
         page.get_by_text("none yet: learn this camera first").wait_for(state="attached")
         page.get_by_label("Address").fill("yard")
         page.get_by_label("Name").fill("Back yard")
+        page.get_by_label("Id", exact=True).fill("yard")
         page.get_by_label("A file: begin anew at its end").check()
         page.get_by_role("button", name="Add the camera").click()
         page.get_by_role("heading", name="Back yard").wait_for()
@@ -84,5 +85,9 @@ def test_a_new_camera_is_added_shown_and_learned_across_a_restart(chromium: Any,
         expect(page.get_by_label("Report of the training")).to_contain_text("1 false alarm an hour")
         assert {scheme: faults(page, scheme) for scheme in ("light", "dark")} == {"light": [], "dark": []}
 
+        page.get_by_role("button", name="Use this model here").click()
+        smoothed = page.locator("dl.pairs div", has_text="Smoothed").locator("dd")
+        expect(smoothed).to_have_text(re.compile(r"^0\.\d+$"))
+        expect(smoothed).not_to_have_text(smoothed.inner_text())
         assert complaints == []
         context.close()
