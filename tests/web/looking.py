@@ -24,3 +24,8 @@ def faults(page: Any, scheme: str) -> list[tuple[str, list[str]]]:
     found = axe.Axe().run(page, options=_RULES).response["violations"]
     serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
     return [(fault["id"], [node["html"][:200] for node in fault["nodes"]]) for fault in serious]
+
+
+def everybody_can_use(page: Any) -> None:
+    """The page as it is shown, in light and in dark."""
+    assert {scheme: faults(page, scheme) for scheme in ("light", "dark")} == {"light": [], "dark": []}

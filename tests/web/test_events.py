@@ -15,7 +15,7 @@ from service.alerts.signing import verify
 from service.client import Client
 from tests.service.alerts.receiver import receiving
 from tests.web.conftest import PATIENCE
-from tests.web.looking import open_at
+from tests.web.looking import everybody_can_use, open_at
 from tests.web.numbered import BELOW, BITS, BLOCK, INTERVAL, PLAY, READ, numbered, street
 from tests.web.serving import CLIP_AFTER, CLIP_BEFORE, Process
 
@@ -77,6 +77,7 @@ def test_an_event_comes_in_its_clip_plays_and_shows_every_frame_of_its_span(
 
     page.get_by_role("button", name="True alarm").click()
     page.locator("button[aria-pressed=true]", has_text="True alarm").wait_for()
+    everybody_can_use(page)
     page.goto(f"{service.url}/#/events?stream=gate")
     page.get_by_label("Label").select_option("true")
     page.locator("li.event", has_text="True alarm").wait_for()
@@ -110,6 +111,7 @@ def test_somebody_is_told_or_it_is_listed_and_sent_again(page: Any, service: Pro
             list(sender.finish())
         dead = page.locator("li.event", has_text="event.opened")
         dead.get_by_text("the receiver answered 410").wait_for()
+        everybody_can_use(page)
         port = receiver.port
     hook.get_by_role("button", name="Test").click()
     hook.get_by_text("The test has not arrived: the receiver refuses the connection").wait_for()
