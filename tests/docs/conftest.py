@@ -25,7 +25,7 @@ FRAMES = 24
 CLIPS = ("01", "02")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which everything lies that the pages name, small."""
     folder = tmp_path_factory.mktemp("docs")
@@ -61,7 +61,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def service(tmp_path_factory: pytest.TempPathFactory, desk: Path) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("data")
     sources = dict.fromkeys(["vtest", "avenue"], desk / "video.mp4")
@@ -72,7 +72,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, desk: Path) -> Iterator[Se
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def around(service: Served) -> Iterator[Surroundings]:
     with receiving() as receiver, FakeCamera(RtspCamera(nal_units(50), interval=0.1)) as camera:
         yield Surroundings(service.url.removeprefix("http://"), receiver, camera)
