@@ -12,8 +12,8 @@ from model.atomic import atomic_path
 PAGE = ROOT / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
-Each table was printed by the command above it, in one run on one machine, with nothing else running there. Ratios
-carry over to other machines better than the figures themselves.
+Each section comes from the command above it, in one run on one machine, with nothing else running there unless it says
+so. Ratios carry over to other machines better than the figures themselves.
 """
 
 
