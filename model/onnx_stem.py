@@ -42,6 +42,11 @@ def _layers(block: InvertedResidual) -> list[tuple[nn.Conv2d, bool]]:
     return [*expand, (block.depthwise, True), (block.project, False)]
 
 
+def _rows_of(layer: nn.Conv2d) -> tuple[int, int, int]:
+    """Size, stride and padding of a convolution from row to row."""
+    return int(layer.kernel_size[0]), int(layer.stride[0]), int(layer.padding[0])
+
+
 class _Convolutions(Graph):
     def __init__(self) -> None:
         super().__init__()
@@ -85,7 +90,7 @@ class _Convolutions(Graph):
         """
         heights = [height]
         for layer, _ in chain:
-            size, stride, pad = (int(side[0]) for side in (layer.kernel_size, layer.stride, layer.padding))
+            size, stride, pad = _rows_of(layer)
             heights.append((heights[-1] + 2 * pad - size) // stride + 1)
         count = max(1, round(heights[-1] / _STRIP))
         edges = [heights[-1] * number // count for number in range(count + 1)]
@@ -98,7 +103,7 @@ class _Convolutions(Graph):
         """Rows `start` to `stop` of what the convolutions give."""
         ends: list[tuple[bool, bool]] = []  # whether the picture ends above and below; the last layer first
         for (layer, _), height in zip(reversed(chain), reversed(heights[:-1]), strict=True):
-            size, stride, pad = (int(side[0]) for side in (layer.kernel_size, layer.stride, layer.padding))
+            size, stride, pad = _rows_of(layer)
             start, stop = start * stride - pad, (stop - 1) * stride - pad + size
             ends.append((start < 0, stop > height))
             start, stop = max(start, 0), min(stop, height)

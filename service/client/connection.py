@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+import time
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, cast
@@ -114,6 +115,22 @@ class Connection:
             raise ServiceError(response.status_code, detail_of(bytes(response.body or b""))) from None
         with socket:
             yield socket
+
+
+def until_ended(
+    what: str, look: Callable[[], dict[str, Any]], states: Collection[str], *, seconds: float, every: float
+) -> dict[str, Any]:
+    """What `look` gives, as soon as its state is one of those in which nothing happens any more.
+
+    Raises:
+        TimeoutError: it is not, after so many seconds.
+    """
+    until = time.monotonic() + seconds
+    while (found := look())["state"] not in states:
+        if time.monotonic() > until:
+            raise TimeoutError(f"{what} is {found['state']} after {seconds:g} seconds")
+        time.sleep(every)
+    return found
 
 
 def part(text: str | int) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-from service.client.connection import Connection, part
+from service.client.connection import Connection, part, until_ended
 
 _ENDED = ("ready", "failed", "cancelled")
 
@@ -31,12 +30,7 @@ class Learning(Connection):
         Raises:
             TimeoutError: it has not, after so many seconds.
         """
-        until = time.monotonic() + seconds
-        while (learning := self.learning(id))["state"] not in _ENDED:
-            if time.monotonic() > until:
-                raise TimeoutError(f"learning {id} is {learning['state']} after {seconds:g} seconds")
-            time.sleep(every)
-        return learning
+        return until_ended(f"learning {id}", lambda: self.learning(id), _ENDED, seconds=seconds, every=every)
 
     def cancel_learning(self, id: str) -> None:
         """Cancels a learning, or forgets one that has ended."""

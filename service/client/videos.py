@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from service.client.connection import LISTENER, Connection, given, named, part
+from service.client.connection import LISTENER, Connection, given, named, part, until_ended
 from service.client.sending import messages_of
 
 _ENDED = ("done", "failed", "cancelled")
@@ -67,12 +66,7 @@ class Videos(Connection):
         Raises:
             TimeoutError: it has not, after so many seconds.
         """
-        until = time.monotonic() + seconds
-        while (job := self.job(id))["state"] not in _ENDED:
-            if time.monotonic() > until:
-                raise TimeoutError(f"job {id} is {job['state']} after {seconds:g} seconds")
-            time.sleep(every)
-        return job
+        return until_ended(f"job {id}", lambda: self.job(id), _ENDED, seconds=seconds, every=every)
 
     def job_scores(self, id: str) -> list[dict[str, Any]]:
         """The scores of a job that is done."""
