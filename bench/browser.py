@@ -14,8 +14,7 @@ from typing import Any, Self
 
 from bench.running import cpu_seconds, descendants
 
-_OPTIONS = (
-    "--headless=new",
+OPTIONS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
@@ -23,6 +22,7 @@ _OPTIONS = (
     "--disable-sync",
     "--no-first-run",
 )
+"""Of a browser that has no graphics card, and asks nobody but the service."""
 
 
 def chromium() -> str:
@@ -49,7 +49,7 @@ class Browser:
         """
         self._folder = folder
         own = (f"--user-data-dir={folder}", f"--window-size={width},{height}", "--remote-debugging-port=0")
-        command = [chromium(), *_OPTIONS, *own, "about:blank"]
+        command = [chromium(), "--headless=new", *OPTIONS, *own, "about:blank"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     @contextmanager

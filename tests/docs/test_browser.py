@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from bench.browser import OPTIONS
 from service.client import Client
 from tests.docs.pages import DOCS, README, blocks
 from tests.docs.running import Surroundings
 from tests.e2e.serving import Served, wait_for
-from tests.web.conftest import CHROMIUM, OPTIONS, PATIENCE
+from tests.web.conftest import CHROMIUM, PATIENCE
 
 DRAW = """() => {
   const canvas = document.createElement("canvas");
@@ -34,7 +35,7 @@ def browser() -> Iterator[Any]:
         pytest.skip("there is no chromium: apt-get install chromium")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
     with playwright.sync_playwright() as driver:
-        one = driver.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        one = driver.chromium.launch(executable_path=CHROMIUM, args=[*OPTIONS])
         yield one
         one.close()
 

@@ -9,18 +9,11 @@ from typing import Any
 
 import pytest
 
+from bench.browser import OPTIONS
 from service.client import Client
 from tests.web.serving import Process
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""
-OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 PATIENCE = 60_000
 """Milliseconds: nothing here is about speed."""
 
@@ -51,7 +44,7 @@ def chromium() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
     playwright.expect.set_options(timeout=PATIENCE)
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*OPTIONS])
         yield browser
         browser.close()
 
