@@ -61,4 +61,5 @@ def test_a_camera_that_was_turned_while_the_service_was_down_is_found(tmp_path: 
 
 
 def events(said: Sequence[Message], kind: str) -> Iterator[Message]:
-    return (message for message in said if message["type"].startswith("event.") and message["kind"] == kind)
+    ends = ("event.opened", "event.closed")
+    return (message for message in said if message["type"] in ends and message["kind"] == kind)
