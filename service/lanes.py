@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.bank import Bank, Windows
+from model.memory import is_out_of_memory
 from model.pictures import Image
 from service.models import Model
 
@@ -278,7 +279,7 @@ class Lanes:
         try:
             return [attempt(items)]
         except Exception as error:
-            if is_memory_short(error):
+            if is_out_of_memory(error):
                 self._on_memory_short(len(items))
                 if torch.cuda.is_available():
                     torch.cuda.empty_cache()
@@ -314,14 +315,6 @@ def select(windows: Windows, positions: Sequence[int]) -> Windows:
     mine = frame >= 0
     ready = tuple(windows.ready[position] for position in positions)
     return Windows(windows.features[mine], frame[mine], windows.cell[mine], ready)
-
-
-def is_memory_short(error: Exception) -> bool:
-    """Whether it says that memory is used up; on a CPU torch says so in words only."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    said = str(error)
-    return isinstance(error, RuntimeError) and ("DefaultCPUAllocator" in said or "out of memory" in said)
 
 
 def _stack(lane: _Lane, images: list[Image]) -> Tensor:

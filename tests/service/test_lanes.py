@@ -13,7 +13,7 @@ from torch import Tensor
 from model.detector import Detector, Scores
 from model.pictures import Image
 from model.regions import cells_inside
-from service.lanes import Entry, Lanes, Result, Slot, is_memory_short, select, warm
+from service.lanes import Entry, Lanes, Result, Slot, select, warm
 from service.models import Model
 from tests.model import detectors
 from tests.service.live import model, sibling
@@ -256,21 +256,6 @@ def test_selected_windows_are_those_of_a_batch_of_their_own() -> None:
     assert torch.allclose(part.raw, whole.raw[[2, 0]], atol=1e-6)
     assert torch.allclose(part.heat, whole.heat[[2, 0]], atol=1e-6)
     assert select(windows, [0, 1, 2]) is windows
-
-
-@pytest.mark.parametrize(
-    ("error", "short"),
-    [
-        (torch.OutOfMemoryError("CUDA out of memory"), True),
-        (MemoryError(), True),
-        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True),
-        (RuntimeError("CUDA error: out of memory"), True),
-        (RuntimeError("shapes do not match"), False),
-        (ValueError("out of memory"), False),
-    ],
-)
-def test_shortage_of_memory_is_told_from_other_failures(error: Exception, short: bool) -> None:
-    assert is_memory_short(error) is short
 
 
 @pytest.mark.parametrize("encoder", detectors.ENCODERS)
