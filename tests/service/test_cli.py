@@ -38,8 +38,9 @@ assert not heavy, heavy
 
 
 def started(*words: object) -> subprocess.Popen[str]:
-    """The command in a process of its own."""
-    command = [sys.executable, "-m", "service.cli", *map(str, words)]
+    """The command in a process of its own, which ends at Ctrl-C even where the tests run in the background."""
+    python = [sys.executable, "-m", "service.cli"]
+    command = ["env", "--default-signal=INT", *python, *map(str, words)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
 
 

@@ -28,6 +28,7 @@ class Process:
 
     Attributes:
         url: where it is.
+        models: its model folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,6 +37,7 @@ class Process:
             free.bind(("127.0.0.1", 0))
             self._port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self._port}"
+        self.models = folder / "models"
         self._folder = folder
         self._running: subprocess.Popen[bytes] | None = None
         self.start()
