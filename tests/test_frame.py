@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 import model
 from tests.conftest import ROOT
@@ -99,6 +100,19 @@ def normal(name: str) -> str:
 def test_constraints_pin_a_version_that_the_requirement_allows(requirement: Requirement) -> None:
     assert normal(requirement.name) in pins(), "run `make constraints`"
     assert requirement.specifier.contains(pins()[normal(requirement.name)])
+
+
+def test_constraints_fit_the_oldest_python() -> None:
+    """Every release of it: pip looks at the third figure too, and Debian 12 has 3.11.2."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    oldest = project["requires-python"].removeprefix(">=") + ".0"
+    asked = {
+        one.name: one.metadata["Requires-Python"]
+        for one in importlib.metadata.distributions()
+        if pins().get(normal(one.name)) == one.version and "Requires-Python" in one.metadata
+    }
+    assert asked
+    assert [name for name, python in asked.items() if not SpecifierSet(python).contains(oldest)] == []
 
 
 def test_constraints_fit_any_build_of_torch() -> None:
