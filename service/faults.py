@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import traceback
+
+from model.memory import is_out_of_memory
 
 OK, INPUT, USAGE, BUG, HUNG, INTERRUPTED, TERMINATED, PIPE = 0, 1, 2, 70, 75, 130, 143, 141
 """Exit codes: done; a problem with what was given; wrong usage (typer's); a bug; the service's engine hung; Ctrl-C;
@@ -26,8 +29,7 @@ INPUT_ERRORS = frozenset(
 )
 """Exceptions whose message is meant for the user. By name: importing them would load torch to print a help text."""
 
-_MEMORY = frozenset(["builtins.MemoryError", "torch.OutOfMemoryError"])
-_CPU_MEMORY = "can't allocate memory"  # torch raises a bare RuntimeError where the CPU's memory runs out
+_WHERE = "FRAMEWATCH_DEBUG=1 shows where"
 _OUT_OF_MEMORY = "out of memory: close other programs, train with a smaller --size, or use a machine with more"
 
 
@@ -54,12 +56,14 @@ def _explain(error: BaseException) -> tuple[int, str]:
         return INTERRUPTED, "; ".join(["interrupted", *map(str, error.args)])
     if names & INPUT_ERRORS:
         return INPUT, str(error)
-    if names & _MEMORY or (isinstance(error, RuntimeError) and _CPU_MEMORY in str(error)):
+    if is_out_of_memory(error):
         return INPUT, _OUT_OF_MEMORY
     if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename else ""
-        return INPUT, f"{where}{error.strerror}"
+        if error.filename:
+            return INPUT, f"{error.filename}: {error.strerror}"
+        plain = debugging() or error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return INPUT, error.strerror if plain else f"{error.strerror} ({_WHERE})"
     said = " ".join(str(error).split())[:300]
     kind = type(error).__name__
-    hint = "" if debugging() else "; FRAMEWATCH_DEBUG=1 shows where"
+    hint = "" if debugging() else f"; {_WHERE}"
     return BUG, f"{kind}: {said or 'no message'} (this is a bug, please report it{hint})"

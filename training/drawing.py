@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from training.scene import Anomaly, Street
 
 Labels = NDArray[np.uint8]
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +116,26 @@ class _Clip:
 
 def _draw(clips: list[_Clip], processes: int, drawn: Callable[[int], None]) -> list[Labels]:
     """Draws clips, here or in processes of their own, and gives their labels in order."""
-    if processes == 1:
+    pool = None if processes == 1 else _pool(processes)
+    if pool is None:
         return [_write(clip, drawn) for clip in clips]
-    # Ctrl-C is for the parent, which waits for the clips under way; a fork would copy torch's threads in mid-air
-    ignore = (signal.SIGINT, signal.SIG_IGN)
     labels = []
-    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=signal.signal, initargs=ignore) as pool:
+    with pool:
         for found in pool.map(_write, clips):
             drawn(len(found))
             labels.append(found)
     return labels
+
+
+def _pool(processes: int) -> ProcessPoolExecutor | None:
+    """Processes that draw; None where the system has no semaphores for them: it takes longer, but it is drawn."""
+    # Ctrl-C is for the parent, which waits for the clips under way; a fork would copy torch's threads in mid-air
+    ignore = (signal.SIGINT, signal.SIG_IGN)
+    try:
+        return ProcessPoolExecutor(processes, get_context("spawn"), initializer=signal.signal, initargs=ignore)
+    except OSError as error:
+        _log.warning("drawing in one process: no semaphores for more, is /dev/shm writable? (%s)", error)
+        return None
 
 
 def _write(clip: _Clip, drawn: Callable[[int], None] | None = None) -> Labels:

@@ -31,12 +31,14 @@ from training.train import TrainError
         (LabelError("no labels"), 1, "no labels"),
         (DemoError("not mine"), 1, "not mine"),
         (OSError(errno.ENOSPC, "No space left on device", "scores.csv"), 1, "scores.csv: No space left on device"),
-        (PermissionError(errno.EACCES, "Permission denied"), 1, "Permission denied"),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "No space left on device"),
+        (PermissionError(errno.EACCES, "Permission denied"), 1, "Permission denied (FRAMEWATCH_DEBUG=1 shows where)"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (KeyboardInterrupt("scores.csv was not written"), 130, "interrupted; scores.csv was not written"),
     ],
 )
-def test_exit_code_and_message(error: BaseException, code: int, message: str) -> None:
+def test_exit_code_and_message(error: BaseException, code: int, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FRAMEWATCH_DEBUG", raising=False)
     assert explain(error) == (code, message)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import math
 from pathlib import Path
@@ -164,6 +165,21 @@ def test_footage_is_written_as_described(tmp_path: Path) -> None:
     assert (footage.masks / "01" / "00000.png").is_file()
     with pytest.raises(FileExistsError, match="give another folder"):
         write_footage(tmp_path, street=street, train_clips=1, train_seconds=1, test_seconds=1, seed=0)
+
+
+def test_without_semaphores_one_process_draws_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def none(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("training.drawing.ProcessPoolExecutor", none)
+    street = Street(height=60, width=80, fps=1.0)
+    footage = write_footage(
+        tmp_path, street=street, train_clips=1, train_seconds=1, test_seconds=1, seed=0, processes=2
+    )
+    assert footage.labels.is_file()
+    assert "drawing in one process" in caplog.text
 
 
 def test_other_processes_draw_the_same(tmp_path: Path) -> None:
