@@ -16,6 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from bench.live_material import INTERVAL
+from bench.running import cpu_seconds
 from service.ingest import HEADER
 
 _QUIET: dict[str, Any] = {"proxy": None, "compression": None, "ping_interval": None, "open_timeout": 120}
@@ -30,6 +31,7 @@ class Load:
         scored: scores that came back in them, of full windows or not.
         sent: frames that were sent in them.
         client: processor seconds of the clients in them.
+        service: of the service, where its process is known.
         latencies: seconds from a frame's capture to its score at the client, in order of coming.
         dropped: frames that the service says it dropped.
     """
@@ -38,6 +40,7 @@ class Load:
     scored: int = 0
     sent: int = 0
     client: float = 0.0
+    service: float = 0.0
     latencies: list[float] = field(default_factory=list)
     dropped: int = 0
 
@@ -50,11 +53,12 @@ class Load:
 class _Counting:
     """What counts: between two moments, after every client is connected."""
 
-    def __init__(self, clients: int, warm: float, seconds: float) -> None:
+    def __init__(self, clients: int, warm: float, seconds: float, pid: int | None = None) -> None:
         self.load = Load(seconds)
         self.begin = self.end = float("inf")
         self.over = asyncio.Event()
         self._warm = warm
+        self._pid = pid
         self._missing = clients
         self._connected = asyncio.Event()
 
@@ -74,10 +78,13 @@ class _Counting:
         self.begin = time.perf_counter() + self._warm
         self.end = self.begin + self.load.seconds
         await asyncio.sleep(max(0.0, self.begin - time.perf_counter()))
-        before = _cpu()
+        before = _cpu(), self._served()
         await asyncio.sleep(max(0.0, self.end - time.perf_counter()))
-        self.load.client = _cpu() - before
+        self.load.client, self.load.service = _cpu() - before[0], self._served() - before[1]
         self.over.set()
+
+    def _served(self) -> float:
+        return 0.0 if self._pid is None else cpu_seconds(self._pid)
 
 
 def saturate(
@@ -87,6 +94,7 @@ def saturate(
     *,
     warm: float,
     seconds: float,
+    pid: int | None = None,
     interval: float = INTERVAL,
 ) -> Load:
     """Sends the frames of streams with the policy `every` as fast as they are taken.
@@ -97,9 +105,10 @@ def saturate(
         frames: JPEGs, again and again; each stream begins with another one.
         warm: seconds before it counts.
         seconds: that count.
+        pid: of the service, to have its processor time counted.
         interval: seconds between two frames by their time stamps; the model's.
     """
-    return _run(_saturate(ws, streams, frames, interval, _Counting(len(streams), warm, seconds)))
+    return _run(_saturate(ws, streams, frames, interval, _Counting(len(streams), warm, seconds, pid)))
 
 
 def pace(ws: str, streams: Sequence[str], frames: Sequence[bytes], *, rate: float, warm: float, seconds: float) -> Load:

@@ -12,7 +12,6 @@ import asyncio
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from bench.live_material import INTERVAL, decode_rate, jpegs, write_model
 from bench.machine import this_host
 from bench.page import PAGE, put_section
 from bench.rival_load import fastapi_rate, rival
-from bench.running import Running, cpu_seconds
+from bench.running import Running
 from model.device import choose_device, choose_precision
 from service.client import Client
 from service.commands.serve import allow_descriptors
@@ -87,36 +86,30 @@ class Bench:
 
     def rate(self, streams: int, rounds: int, *, filling: float) -> Rate:
         """Throughput of streams that are never short of frames; `filling` their windows takes so many seconds."""
-        loads: list[tuple[Load, float, float]] = []
+        loads: list[tuple[Load, float]] = []
+        warm = self._warm + filling
         for _ in range(rounds):
             names = self._make(streams, "every")
             before = self._batches()
-            served = cpu_seconds(self._running.pid)
-            began = time.perf_counter()
-            warm = self._warm + filling
-            load = saturate(self._ws, names, self._frames, warm=warm, seconds=self._seconds)
-            whole = time.perf_counter() - began
-            served = (cpu_seconds(self._running.pid) - served) * self._seconds / whole
+            load = saturate(self._ws, names, self._frames, warm=warm, seconds=self._seconds, pid=self._running.pid)
             batches, frames = (after - first for after, first in zip(self._batches(), before, strict=True))
-            loads.append((load, served, frames / max(1.0, batches)))
+            loads.append((load, frames / max(1.0, batches)))
             self._remove(names)
         loads.sort(key=lambda one: one[0].rate)
-        load, served, batch = loads[len(loads) // 2]
-        used = load.client + served
-        return Rate(
-            streams,
-            load.rate,
-            loads[0][0].rate,
-            loads[-1][0].rate,
-            load.client / used,
-            used / self._seconds,
-            batch,
-        )
+        load, batch = loads[len(loads) // 2]
+        used = load.client + load.service
+        lowest, highest = loads[0][0].rate, loads[-1][0].rate
+        return Rate(streams, load.rate, lowest, highest, load.client / used, used / self._seconds, batch)
 
-    def latency(self, part: float, capacity: float) -> Latency:
-        """Latency when a part of the capacity is sent, by as many cameras as that makes at the model's rate."""
-        wanted = part * capacity
-        streams = max(1, round(wanted * INTERVAL))
+    def latency(self, part: float, most: float) -> Latency:
+        """Latency when a part of the capacity is sent, by as many cameras as that makes at the model's rate.
+
+        Args:
+            part: of the capacity: what so many streams get scored when they are never short of frames.
+            most: frames a second, of however many streams; from it follows how many cameras there are.
+        """
+        streams = max(1, round(part * most * INTERVAL))
+        wanted = part * self.rate(streams, 1, filling=WINDOW * streams / most).rate
         names = self._make(streams, "latest")
         load = pace(self._ws, names, self._frames, rate=wanted / streams, warm=self._warm, seconds=2 * self._seconds)
         self._remove(names)
@@ -188,9 +181,9 @@ def measure(options: argparse.Namespace, folder: Path) -> str:
         for streams in options.streams:
             known = max((one.rate for one in rates), default=np.inf)
             rates.append(bench.rate(streams, options.rounds, filling=WINDOW * streams / known))
-        capacity = max(one.rate for one in rates)
         stages = bench.stages()
-        latencies = [bench.latency(part, capacity) for part in (0.5, 0.9)]
+        most = max(one.rate for one in rates)
+        latencies = [bench.latency(part, most) for part in (0.5, 0.9)]
         each = bench.idle_subscribers(options.idle)
     middle = 16 if 16 in options.streams else options.streams[-1]
     with rival("fastapi", model, options.device, folder / "fastapi.log") as url:
@@ -213,6 +206,9 @@ def measure(options: argparse.Namespace, folder: Path) -> str:
             "",
             f"A plain FastAPI handler that scores each window by itself, {middle} streams: {plain:.1f} frames/s; the "
             f"service is faster by {next(one.rate for one in rates if one.streams == middle) / max(plain, 1e-9):.1f}×.",
+            "",
+            "Latency from capture to score at the client; capacity is what so many streams get scored when they are "
+            "never short of frames.",
             "",
             *latency_table(latencies),
             "",
