@@ -22,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.live_material import pictures
 from bench.machine import this_host
-from bench.page import put_section
+from bench.page import command_of, put_section
 from model.checkpoint import bundled, load
 from model.detector import Detector
 from model.device import choose_device, choose_precision
@@ -185,6 +185,7 @@ def _wait(device: torch.device) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures and prints; gives the exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(
         prog="python -m bench.gpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -195,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, default=256, metavar="N", help="frames of a batch at most (256)")
     parser.add_argument("--frames", type=int, default=32, metavar="N", help="of the packaged video (32)")
     parser.add_argument("--write", action="store_true", help="write the tables into benchmarks.md")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(given)
     device = choose_device(options.device)
     model = model_of(device)
     precision = model.detector.precision
@@ -220,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     said = "\n".join(lines)
     print(said)
     if options.write:
-        put_section("What one GPU holds", "make bench-gpu ARGS=--write", said)
+        put_section("What one GPU holds", command_of("make bench-gpu", given), said)
     return 0
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ import cv2
 
 from bench.learning_report import BEFORE, RECORDED, TRAINED, Learned, LearningRun, Watched, markdown
 from bench.machine import this_host
+from bench.page import command_of
 from bench.running import ROOT, Running, descendants
 from model.atomic import atomic_path
 from service.client import Client
@@ -180,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"no real footage at {missing[0]}: set FRAMEWATCH_DATA", file=sys.stderr)
         return 1
     load = os.getloadavg()[1]
-    command = shlex.join(["python", "-m", "bench.learning", *(sys.argv[1:] if arguments is None else arguments)])
+    command = command_of("python -m bench.learning", sys.argv[1:] if arguments is None else arguments)
     date, host = datetime.now(UTC).strftime("%Y-%m-%d"), this_host(*Machine().start())
     sources = [flag for stream, path in cameras.items() for flag in ("--source", f"{stream}={path}")]
     learned: list[Learned] = []

@@ -34,10 +34,8 @@ class Host:
 
     def __str__(self) -> str:
         on = "" if self.device == "cpu" else f", {self.device}"
-        return (
-            f"{self.processor}, {self.cores} cores, {self.memory:.0f} GiB{on}; {self.versions}; encoder in "
-            f"{self.precision}"
-        )
+        cores = "1 core" if self.cores == 1 else f"{self.cores} cores"
+        return f"{self.processor}, {cores}, {self.memory:.0f} GiB{on}; {self.versions}; encoder in {self.precision}"
 
 
 def this_host(device: torch.device, precision: str) -> Host:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +17,19 @@ HEAD = """# Benchmarks
 Each section comes from the command above it, in one run on one machine, with nothing else running there unless it says
 so. Ratios carry over to other machines better than the figures themselves.
 """
+
+
+def command_of(program: str, given: Sequence[str]) -> str:
+    """The command that measures the same again.
+
+    Args:
+        program: such as `make bench` or `python -m bench.wall`.
+        given: its arguments.
+    """
+    if program.startswith("make "):
+        given = [f"ARGS={shlex.quote(shlex.join(given))}"] if given else []
+        return " ".join([program, *given])
+    return f"{program} {shlex.join(given)}".strip()
 
 
 def put_section(title: str, command: str, text: str, *, page: Path | None = None) -> None:

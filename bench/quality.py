@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from bench.machine import this_host
 from bench.other_footage import run_street, run_unlabelled
+from bench.page import command_of
 from bench.ped2 import run_seed, run_whole_frames
 from bench.quality_report import NOTES, QualityRun, markdown
 from bench.training_run import Effort
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="framewatch-quality-") as folder:
         scratch = Path(folder)
         run = QualityRun(
-            command=" ".join(["make quality", *([f"ARGS={shlex.quote(shlex.join(given))}"] if given else [])]),
+            command=command_of("make quality", given),
             date=datetime.now(UTC).strftime("%Y-%m-%d"),
             host=this_host(device, precision),
             quick=options.quick,

@@ -26,7 +26,7 @@ from model.workers import available_cores, torch_threads
 Step = Callable[[bytes], Awaitable[object]]
 
 
-def seed_rate(model: Path, device: str, frames: Sequence[bytes], *, streams: int, seconds: float) -> float:
+def loop_rate(model: Path, device: str, frames: Sequence[bytes], *, streams: int, seconds: float) -> float:
     """The way this project began: no server, one loop, one window a call; torch splits each call over the cores."""
     detector = detector_of(model, device, workers=False)
     windows: list[deque[Image]] = [deque(maxlen=detector.config.window) for _ in range(streams)]

@@ -1,7 +1,4 @@
-"""The service beside other ways to serve the same detector: the same frames, the same machine, one run.
-
-python -m bench.rivals
-"""
+"""`make bench-rivals`: the service beside other ways to serve the same detector; same frames, same machine, one run."""
 
 from __future__ import annotations
 
@@ -16,8 +13,8 @@ from pathlib import Path
 from bench.live_load import saturate
 from bench.live_material import decode_rate, jpegs, write_model
 from bench.machine import this_host
-from bench.page import PAGE, put_section
-from bench.rival_load import fastapi_rate, litserve_rate, rival, seed_rate
+from bench.page import PAGE, command_of, put_section
+from bench.rival_load import fastapi_rate, litserve_rate, loop_rate, rival
 from bench.running import Running
 from model.device import choose_device, choose_precision
 from service.client import Client
@@ -50,7 +47,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, list[float]]
         OURS: ours,
         "plain FastAPI, a window a call": lambda: served("fastapi", fastapi_rate),
         "LitServe, its batches": lambda: served("litserve", litserve_rate),
-        "the seed's loop, a window a call": lambda: seed_rate(
+        "the loop this began with, a window a call": lambda: loop_rate(
             model, options.device, frames, streams=streams, seconds=seconds
         ),
     }
@@ -79,6 +76,7 @@ def table(found: dict[str, list[float]]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures and prints; gives the exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="python -m bench.rivals", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="of all ways in turn (3)")
     parser.add_argument("--seconds", type=float, default=6.0, metavar="S", help="that count, each way (6)")
@@ -87,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--frames", type=int, default=48, metavar="N", help="of the packaged video (48)")
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(given)
     with tempfile.TemporaryDirectory(prefix="framewatch-rivals-") as scratch:
         found = measure(options, Path(scratch))
     device = choose_device(options.device)
@@ -97,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     print(said)
     if options.write:
-        put_section("Beside other ways to serve", "python -m bench.rivals --write", said)
+        put_section("Beside other ways to serve", command_of("make bench-rivals", given), said)
     return 0
 
 

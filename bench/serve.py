@@ -21,7 +21,7 @@ import numpy as np
 from bench.live_load import Load, idle, pace, saturate
 from bench.live_material import INTERVAL, decode_rate, jpegs, write_model
 from bench.machine import this_host
-from bench.page import PAGE, put_section
+from bench.page import PAGE, command_of, put_section
 from bench.rival_load import fastapi_rate, rival
 from bench.running import Running
 from model.device import choose_device, choose_precision
@@ -244,6 +244,7 @@ def latency_table(latencies: Sequence[Latency]) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures and prints; gives the exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(
         prog="python -m bench.serve", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -255,14 +256,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--frames", type=int, default=48, metavar="N", help="of the packaged video (48)")
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
     parser.add_argument("--write", action="store_true", help=f"write the tables into {PAGE.name}")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(given)
     allow_descriptors()
     with tempfile.TemporaryDirectory(prefix="framewatch-serve-") as scratch:
         said = measure(options, Path(scratch))
     print(said)
     if options.write:
         on = "a GPU" if choose_device(options.device).type == "cuda" else "a CPU"
-        put_section(f"From JPEG in to score out on {on}", "make bench-serve ARGS=--write", said)
+        put_section(f"From JPEG in to score out on {on}", command_of("make bench-serve", given), said)
     return 0
 
 

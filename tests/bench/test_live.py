@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.live_material import HEIGHT, WIDTH, jpegs, write_model
-from bench.page import put_section
+from bench.page import command_of, put_section
 from bench.rival_fastapi import detector_of, window_scores
 from bench.running import Vitals
 from bench.serve import Latency, Rate, latency_table, rate_table
@@ -47,6 +47,20 @@ def test_a_section_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     assert "first" not in text
     assert text.index("| third |") < text.index("second")
     assert text.count("## ") == 2
+
+
+@pytest.mark.parametrize(
+    ("program", "given", "command"),
+    [
+        ("make bench-serve", [], "make bench-serve"),
+        ("make bench-serve", ["--write"], "make bench-serve ARGS=--write"),
+        ("make bench-rivals", ["--write", "--rounds", "2"], "make bench-rivals ARGS='--write --rounds 2'"),
+        ("python -m bench.wall", [], "python -m bench.wall"),
+        ("python -m bench.wall", ["--write", "--rounds", "2"], "python -m bench.wall --write --rounds 2"),
+    ],
+)
+def test_a_section_names_the_command_with_what_it_was_given(program: str, given: list[str], command: str) -> None:
+    assert command_of(program, given) == command
 
 
 def test_tables_have_a_row_for_each_measurement() -> None:
