@@ -87,6 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
                 "Authorization",
                 "X-API-Key",
                 "Content-Type",
+                "Idempotency-Key",
                 "Last-Event-ID",
                 "X-Request-ID",
                 "X-CSRF-Token",

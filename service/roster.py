@@ -173,7 +173,8 @@ class Roster:
     def put(self, record: StreamRecord) -> tuple[Member, bool]:
         """Makes a stream as a record says, or has the one of its id be so; gives whether it was made.
 
-        Where only name and options differ it goes on; with another source it begins anew.
+        Where only name and options differ it goes on; with another source it begins anew, and so does one that failed:
+        it would never be tried again.
 
         Raises:
             Problem, ModelError, OptionError, AddressError: see `create`; nothing has changed.
@@ -182,13 +183,15 @@ class Roster:
             member = self._members.get(record.id)
             if member is None:
                 return self.create(record), True
-            if (record.source, record.loop) == (member.record.source, member.record.loop):
+            same = (record.source, record.loop) == (member.record.source, member.record.loop)
+            if same and member.health is not Health.FAILED:
                 if (record.name, record.options) == (member.record.name, member.record.options):
                     return member, False
                 return self.change(record.id, name=record.name, options=record.options), False
             self._check_source(record)
             record = replace(record, created=member.record.created)
-            self._store.forget_reference(record.id)  # another camera shows another scene
+            if not same:
+                self._store.forget_reference(record.id)  # another camera shows another scene
             stream = self._stream(record)
             self._store.put_stream(record)  # before anything ends: the disk may be full
             self._end(member)

@@ -59,7 +59,8 @@ async def create(
 async def put(id: Id, body: StreamBody, running: Running, response: Response) -> StreamView:
     """Make a stream, or make one that is there as it is described: for tools that keep a configuration.
 
-    What is not given is at its default. Where only options or the name change, the source is read on.
+    What is not given is at its default. Where only options or the name change, the source is read on; one that has
+    failed for good is tried again.
     """
     if body.id not in (None, id):
         raise Problem(422, f"id: the body says {body.id!r}, the path {id!r}")

@@ -1,4 +1,4 @@
-"""Behind TLS, and behind a proxy that shows the service at a path of its own: real sockets, real certificates."""
+"""Behind TLS, behind a proxy that shows it at a path of its own, for pages elsewhere: real sockets and certificates."""
 
 from __future__ import annotations
 
@@ -58,6 +58,23 @@ def test_a_certificate_that_cannot_be_used_is_told(tmp_path: Path) -> None:
         server_config(create_app(settings), settings).load()
     with pytest.raises((SettingsError, ValueError), match="ssl_certfile"):
         Settings(data_dir=tmp_path, ssl_keyfile=tmp_path / "key.pem")
+
+
+def test_a_page_of_an_allowed_origin_may_send_every_header_that_requests_take(tmp_path: Path) -> None:
+    page = "https://a.example"
+    with (
+        served(tmp_path, auth="on", allowed_origins=(page,)) as running,
+        httpx2.Client(base_url=running.url, timeout=60) as client,
+    ):
+        paths = client.get("/openapi.json").json()["paths"]
+        operations = [operation for methods in paths.values() for operation in methods.values()]
+        taken = {one["name"] for each in operations for one in each.get("parameters", []) if one["in"] == "header"}
+        assert {"Idempotency-Key", "Last-Event-ID"} <= taken
+        asked = ", ".join(sorted(taken | {"Authorization", "Content-Type", "X-API-Key"}))
+        wanted = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": asked}
+        answer = client.options("/v1/streams", headers={"Origin": page, **wanted})
+        assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, page)
+        assert client.options("/v1/streams", headers={"Origin": "https://b.example", **wanted}).status_code == 400
 
 
 @pytest.mark.parametrize("stripped", [False, True], ids=["the proxy hands the path on", "the proxy strips it"])

@@ -14,8 +14,9 @@ from service.client import Client, ServiceError
 from service.problems import Problem
 from service.repeats import Place, Repeats, digest
 from service.store import Store
-from tests.e2e.serving import Served, served
+from tests.e2e.serving import Served, served, wait_for
 from tests.model.drawn import write_video
+from tests.service.readers.servers import LOCAL, Connection, FakeCamera, answering
 from tests.service.stored import T0
 
 PLACE: Place = ("key", "streams", "one")
@@ -159,6 +160,29 @@ def test_a_stream_is_put_as_it_is_described(service: Served) -> None:
         assert member.removed
         assert [one["id"] for one in client.streams()] == ["gate"]
         client.delete_stream("gate")
+
+
+def test_a_camera_that_failed_is_tried_again_when_it_is_put_again(tmp_path: Path) -> None:
+    answers = ["404 Not Found", "401 Unauthorized"]
+
+    def answer(connection: Connection) -> None:
+        answering(answers.pop(0))(connection)
+
+    def failed(client: Client, status: str) -> bool:
+        stream = client.stream("yard")
+        return stream["health"] == "failed" and status in stream["reason"]
+
+    with (
+        FakeCamera(answer) as camera,
+        served(tmp_path, camera_networks=LOCAL, open_timeout_s=20.0) as running,
+        Client(running.url, timeout=60) as client,
+    ):
+        wanted = {"name": "Yard", "source": camera.url()}
+        put(client, "yard", **wanted)
+        wait_for(lambda: failed(client, "404"))
+        assert put(client, "yard", **wanted)[0] == 200
+        wait_for(lambda: failed(client, "401"))
+        assert [one["id"] for one in client.streams()] == ["yard"]
 
 
 @pytest.mark.parametrize(
