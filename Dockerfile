@@ -2,7 +2,7 @@
 #   docker build -t framewatch .                            torch with CUDA, several gigabytes
 #   docker build -t framewatch --build-arg TORCH=cpu .      torch for CPUs, about a quarter of that
 # TORCH is the name of a build of torch as its own index has it (cpu, cu126, ...); empty takes the package index's.
-# docs/operations.md says how to run it.
+# docs/image.md says how to run it.
 
 FROM python:3.11-slim-bookworm AS dependencies
 ARG TORCH=""

@@ -29,6 +29,11 @@ NOT_RUN = {
     "pip": "needs a network; CI installs the package before the tests",
     "python3": "an environment is made before the tests",
     ".venv/bin/pip": "needs a network",
+    "/opt/framewatch/bin/pip": "needs a network",
+    "useradd": "a user of the system",
+    "runuser": "a user of the system",
+    "systemctl": "a unit of systemd",
+    "rsync": "tests/e2e/test_restored.py copies a data folder and puts it back",
     "websocat": "it listens until it is stopped: test_websocat_prints_what_is_said runs it",
 }
 """Programs that are not run, and why."""
@@ -39,6 +44,7 @@ NOT_RUN_COMMANDS = {
 }
 NOT_RUN_LANGUAGES = {
     "ini": "a unit of systemd",
+    "nginx": "a part of the settings of a proxy",
     "caddyfile": "test_the_proxy_s_example_is_the_file compares it",
     "js": "a browser's: test_browser.py runs it in one",
     "json": "a message: test_alerts_arrive_as_the_page_shows_them compares it with one that arrived",
