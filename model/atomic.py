@@ -23,7 +23,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     if path.exists() and not path.is_file():
         yield path
         return
-    target = path.resolve()  # a link stays a link
+    target = Path(os.path.realpath(path))  # a link stays a link
     temporary = target.parent / f".framewatch-{secrets.token_hex(8)}{target.suffix[:16]}"
     try:
         yield temporary

@@ -189,6 +189,10 @@ def _value(name: str, hint: Any, value: object) -> object:
     """A JSON value as a field takes it; `hint` is one of the kinds that the dataclasses here have."""
     inner = get_args(hint)
     if hint is Any:
+        try:
+            json.dumps(value, allow_nan=False)
+        except ValueError:
+            raise ValueError(f"{name} holds a number that is not finite") from None
         return value
     if hint is Geometry:
         return _build(Geometry, name, value)

@@ -232,7 +232,7 @@ def _names(found: Sequence[_Found]) -> list[str]:
         for same in users.values():
             if len(same) > 1:
                 if len({whole[at] for at in same}) == 1:
-                    raise FootageError(f"{Path(*whole[same[0]])}: given twice; give every clip once")
+                    raise FootageError(f"{Path('/', *whole[same[0]])}: given twice; give every clip once")
                 for at in same:
                     depths[at] += 1
 

@@ -20,9 +20,9 @@ _SHOWN = 10
 def write_pixelplay(rows: Iterable[Row], out: TextIO) -> list[str]:
     """Writes the competition's table `Id,Predicted` (Pixel Play '26), sorted by clip and frame number.
 
-    Id is `clip_frame` without padding. Predicted is `smoothed`, `score` while warming, and for a frame without any
-    score the value of the nearest frame of its clip that has one (0 in a clip that has none). Of every row, three
-    numbers are held; nothing is written before all rows are good.
+    Id is `clip_frame` without padding. Predicted is `smoothed`; a frame without it takes that of the nearest frame of
+    its clip (not its `score`, which is on another scale where `smoothed` is normalised). A clip that has none takes
+    `score` in the same way, or 0. Of every row, four numbers are held; nothing is written before all rows are good.
 
     Returns:
         The Ids as written, for `check_template`.
@@ -31,7 +31,7 @@ def write_pixelplay(rows: Iterable[Row], out: TextIO) -> list[str]:
         TableError: for clip names that are no whole numbers (all are named), for a frame that comes twice, or for
             a number that is not finite.
     """
-    clips, frames, values = array("q"), array("q"), array("d")
+    clips, frames, values, scores = array("q"), array("q"), array("d"), array("d")
     named: dict[str, int | None] = {}
     for row in rows:
         if row.clip not in named:
@@ -40,10 +40,10 @@ def write_pixelplay(rows: Iterable[Row], out: TextIO) -> list[str]:
         if number is None:
             continue
         _, score, smoothed = finite_scores(row)
-        value = score if smoothed is None else smoothed
         clips.append(number)
         frames.append(row.frame)
-        values.append(math.nan if value is None else value)
+        values.append(math.nan if smoothed is None else smoothed)
+        scores.append(math.nan if score is None else score)
     wrong = [name for name, number in named.items() if number is None]
     if wrong:
         raise TableError(
@@ -51,13 +51,15 @@ def write_pixelplay(rows: Iterable[Row], out: TextIO) -> list[str]:
             + ", ".join(map(repr, wrong))
         )
     order = np.lexsort((np.array(frames), np.array(clips)))
-    clip, frame, value_of = np.array(clips)[order], np.array(frames)[order], np.array(values)[order]
+    clip, frame = np.array(clips)[order], np.array(frames)[order]
+    value_of, score_of = np.array(values)[order], np.array(scores)[order]
     twice = np.flatnonzero((np.diff(clip) == 0) & (np.diff(frame) == 0))
     if len(twice):
         ids = dict.fromkeys(f"{clip[at]}_{frame[at]}" for at in twice)
         raise TableError(f"frames that come more than once: {_listed(list(ids))}")
     for piece in np.split(np.arange(len(clip)), np.flatnonzero(np.diff(clip)) + 1):
-        value_of[piece] = _nearest_known(frame[piece], value_of[piece])
+        known = score_of if np.isnan(value_of[piece]).all() else value_of
+        value_of[piece] = _nearest_known(frame[piece], known[piece])
     written = [f"{c}_{f}" for c, f in zip(clip.tolist(), frame.tolist(), strict=True)]
     out.write("Id,Predicted\n")
     out.writelines(f"{name},{value:.9g}\n" for name, value in zip(written, value_of.tolist(), strict=True))

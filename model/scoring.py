@@ -18,7 +18,7 @@ from torch import Tensor
 from model.chain import Chain, Scored
 from model.clips import Clip, Frame, OnBad
 from model.detector import Detector, Scores, score_of
-from model.frames import Prepared, Repair
+from model.frames import PictureSizeError, Prepared, Repair
 from model.pictures import Image
 from model.sampler import Decision, Sampler
 from model.states import State
@@ -154,7 +154,10 @@ class ClipScorer:
         sampler = Sampler(self._detector.config.frame_interval)
         for frame in clip.frames(colour=self._detector.config.colour, skip_bad=skip_bad, on_bad=on_bad):
             decision = sampler.offer(frame.pts, (frame.image.shape[0], frame.image.shape[1]))
-            prepared = self._detector.prepare(frame.image, self._repair) if decision.take else None
+            try:
+                prepared = self._detector.prepare(frame.image, self._repair) if decision.take else None
+            except PictureSizeError as error:
+                raise PictureSizeError(f"frame {frame.number}: {error}") from error
             yield _Item(frame, decision, prepared, sampler.explain())
 
     def _results(self, slot: int, items: Iterator[_Item]) -> Generator[_Result]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import re
 import shlex
@@ -17,6 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from model import __version__
 from service import faults, serving
+from service.addresses import redact
 from service.verbs import COMMAND, demo, evaluate, info, learn, score, train
 
 _EXAMPLES = """\b
@@ -50,7 +53,7 @@ class Verbs(TyperGroup):
     """The group of verbs; turns exceptions into one line and an exit code."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
-        ctx.meta[COMMAND] = shlex.join(["framewatch", *args])
+        ctx.meta[COMMAND] = shlex.join(["framewatch", *map(redact, args)])  # checkpoints keep it, and are passed on
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
@@ -121,6 +124,11 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 def main() -> None:
     """Runs the command line, and exits."""
     signal.signal(signal.SIGTERM, _terminate)  # half-written files are removed on the way out
+    if isinstance(
+        sys.stdout, io.TextIOWrapper
+    ):  # a file's name need not be valid UTF-8, nor a terminal know its letters
+        known = codecs.lookup(sys.stdout.encoding).name == "utf-8"
+        sys.stdout.reconfigure(errors="surrogateescape" if known else "backslashreplace")
     if not faults.debugging():
         warnings.simplefilter("ignore")
         for name in ("TORCH_CPP_LOG_LEVEL", "OPENCV_LOG_LEVEL"):

@@ -44,7 +44,11 @@ class Altered:
     def generator(self) -> np.random.Generator:
         """A generator of its own for each kind of alteration, clip and seed."""
         kind = sum(map(ord, type(self).__name__))
-        return np.random.default_rng([self.seed, kind, *self.name.encode()])
+        return np.random.default_rng([self.seed, kind, *self._key])
+
+    @property
+    def _key(self) -> bytes:
+        return self.name.encode(errors="surrogateescape")  # a name of a file need not be valid UTF-8
 
     def frames(self, *, colour: bool = False, skip_bad: bool = False, on_bad: OnBad | None = None) -> Iterator[Frame]:
         return self.alter(self.clip.frames(colour=colour, skip_bad=skip_bad, on_bad=on_bad))
@@ -137,7 +141,7 @@ class ForeignObject(Altered):
     pauses: tuple[int, int] = (10, 30)
 
     def alter(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        textures = np.random.default_rng([self.seed, 1, *self.name.encode()])
+        textures = np.random.default_rng([self.seed, 1, *self._key])
         spans = self._spans()
         start, stop = next(spans)
         sprite: _Sprite | None = None

@@ -126,14 +126,14 @@ def runs(flags: BoolArray) -> list[tuple[int, int]]:
 def frame_seconds(times: NDArray[np.float64]) -> NDArray[np.float64]:
     """How long each frame lasts, seconds: float64 (N,), from time stamps (N,).
 
-    To the next frame; the last one, and one before a hole (over twice the median step), last the median step, so that
-    missing footage is not counted. The length of a clip of one frame is unknown: 0.
+    To the next frame; the last one, and one before a hole (over twice the median step) or before a jump back, last the
+    median step, so that missing footage is not counted. The length of a clip of one frame is unknown: 0.
     """
     if len(times) < 2:
         return np.zeros(len(times))
     steps = np.diff(times)
     typical = float(np.median(steps))
-    return np.append(np.where(steps > 2 * typical, typical, steps), typical)
+    return np.append(np.where((steps < 0) | (steps > 2 * typical), typical, steps), typical)
 
 
 def poisson_bounds(count: int, confidence: float = 0.95) -> tuple[float, float]:

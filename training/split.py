@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import islice, pairwise
+from types import MappingProxyType
 
 import numpy as np
 
@@ -53,6 +54,31 @@ class Stretch:
         return self.whole.check()
 
 
+@dataclass(frozen=True)
+class Piece:
+    """A part of a longer clip by the order of its frames: where the time jumps back, it says nothing."""
+
+    whole: Clip
+    name: str
+    first: int
+    last: int
+
+    @property
+    def frame_count(self) -> int | None:
+        return self.last - self.first
+
+    @property
+    def interval(self) -> float | None:
+        return self.whole.interval
+
+    def frames(self, *, colour: bool = False, skip_bad: bool = False, on_bad: OnBad | None = None) -> Iterator[Frame]:
+        frames = self.whole.frames(colour=colour, skip_bad=skip_bad, on_bad=on_bad)
+        yield from islice(frames, self.first, self.last)
+
+    def check(self) -> list[str]:
+        return self.whole.check()
+
+
 def _cut(clip: Clip, name: str, start: float, stop: float) -> Clip:
     if isinstance(clip, FolderClip):  # needs no decoding of what lies before
         files = tuple((number, file) for number, file in clip.files if start <= number / clip.fps < stop)
@@ -68,7 +94,14 @@ class Split:
     held_out: list[Clip]
 
 
-def split(clips: Sequence[Clip], spans: Sequence[tuple[float, float]], *, seed: int, shortest: float = 0.0) -> Split:
+def split(
+    clips: Sequence[Clip],
+    spans: Sequence[tuple[float, float]],
+    jumping: Mapping[str, int] = MappingProxyType({}),
+    *,
+    seed: int,
+    shortest: float = 0.0,
+) -> Split:
     """Holds out a fifth of the clips, chosen by the seed, at least one.
 
     Fewer than five clips are first cut into stretches of about equal length; a single long video of one camera is the
@@ -77,6 +110,7 @@ def split(clips: Sequence[Clip], spans: Sequence[tuple[float, float]], *, seed: 
     Args:
         clips: normal clips.
         spans: first and last time stamp of each, seconds.
+        jumping: frames of the clips whose time jumps back, by name; their spans begin at 0 and are as long as they.
         seed: of the split alone; noise and corruption draw from generators of their own.
         shortest: seconds; no clip is cut into shorter stretches, since windows must fit into them.
 
@@ -91,7 +125,12 @@ def split(clips: Sequence[Clip], spans: Sequence[tuple[float, float]], *, seed: 
             pieces = round(2 * FEWEST_CLIPS * (stop - start) / total) if total > 0 else 1
             if shortest > 0:
                 pieces = min(pieces, int((stop - start) / shortest))
-            edges = np.linspace(start, stop, max(1, pieces) + 1).tolist()
+            pieces = max(1, pieces)
+            if clip.name in jumping:
+                places = np.linspace(0, jumping[clip.name], pieces + 1).round().astype(int).tolist()
+                parts += [Piece(clip, f"{clip.name}#{i + 1}", a, b) for i, (a, b) in enumerate(pairwise(places))]
+                continue
+            edges = np.linspace(start, stop, pieces + 1).tolist()
             edges[-1] = math.nextafter(stop, math.inf)  # the last frame belongs to the last stretch
             parts += [_cut(clip, f"{clip.name}#{i + 1}", a, b) for i, (a, b) in enumerate(pairwise(edges))]
     if len(parts) < 2:

@@ -21,6 +21,8 @@ class ClipSurvey:
         name: of the clip.
         frames: good ones.
         start, stop: first and last time stamp, seconds.
+        seconds: of footage.
+        jumps: its time jumps back on the way, as where recordings were put one behind the other.
         interval: median step, seconds; None for a single frame.
         sizes: heights and widths of its pictures, each with the number of the first frame that has it.
     """
@@ -29,6 +31,8 @@ class ClipSurvey:
     frames: int
     start: float
     stop: float
+    seconds: float
+    jumps: bool
     interval: float | None
     sizes: dict[tuple[int, int], int]
 
@@ -64,7 +68,7 @@ class Survey:
 
     @property
     def seconds(self) -> float:
-        return sum(survey.stop - survey.start for survey in self.surveys)
+        return sum(survey.seconds for survey in self.surveys)
 
 
 def survey(clips: Sequence[Clip], *, skip_bad: bool, progress: Progress) -> Survey:
@@ -92,11 +96,14 @@ def survey(clips: Sequence[Clip], *, skip_bad: bool, progress: Progress) -> Surv
                 tick(1)
             if not stamps:
                 continue
-            interval = float(np.median(np.diff(stamps))) if len(stamps) > 1 else None
+            between = np.diff(stamps)
+            interval = float(np.median(between)) if len(between) else None
             if interval is not None and interval > 0:
                 steps.append((interval, len(stamps)))
             kept.append(clip)
-            surveys.append(ClipSurvey(clip.name, len(stamps), stamps[0], stamps[-1], interval, sizes))
+            jumps = bool((between < 0).any())
+            seconds = float(between[between > 0].sum()) if jumps else stamps[-1] - stamps[0]
+            surveys.append(ClipSurvey(clip.name, len(stamps), stamps[0], stamps[-1], seconds, jumps, interval, sizes))
     if bad and not skip_bad:
         raise bad_footage(bad)
     if not surveys or not steps:

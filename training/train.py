@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from model.atomic import open_atomic
 from model.checkpoint import Checkpoint, Provenance, save
 from model.clips import Clip, frame_total
 from model.detector import Calibration, Detector, DetectorConfig, Precision
@@ -132,7 +133,7 @@ def train(
     detector.reference.copy_(torch.from_numpy(found.reference))
     detector.to(device).with_precision(precision).with_workers(Workers.for_device(device, threads))
     parts = _split(found, config, settings.seed, say)
-    with _open_log(out.with_suffix(".log.jsonl")) as log:
+    with _open_log(out.with_suffix(".log.jsonl"), goes_on=resume and _partial(out).exists()) as log:
         log.write("start", command=command, config=dataclasses.asdict(config), frames=found.frames)
         windows, held_out = _collect(detector, parts, found, settings, progress)
         log.write("windows", learned=len(windows), seen=windows.seen, held_out=len(held_out))
@@ -140,6 +141,8 @@ def train(
             fitted = _fit(
                 detector, windows, held_out, settings, out, resume=resume, log=log, say=say, progress=progress
             )
+        if fitted.interrupted:
+            say("interrupted: the best so far gets its threshold and is tested; Ctrl-C again ends at once")
         plot_loss(out.with_suffix(".loss.png"), fitted.history)
         with progress("calibrating", frame_total(parts.held_out)) as tick:
             stretches = held_out_scores(detector, parts.held_out, on_frame=lambda: tick(1))
@@ -157,7 +160,8 @@ def train(
         log.write("end", **report.to_json())
         provenance = Provenance(command, training=report.to_json())
         save(out, Checkpoint(detector.with_precision("float32"), calibration, provenance))
-    out.with_suffix(".report.txt").write_text(report.text() + "\n")
+    with open_atomic(out.with_suffix(".report.txt")) as file:
+        file.write(report.text() + "\n")
     if not fitted.interrupted:
         _partial(out).unlink(missing_ok=True)
     return report
@@ -165,8 +169,10 @@ def train(
 
 def _split(found: Survey, config: DetectorConfig, seed: int, say: Say) -> Split:
     """Clips to learn from and to hold out; what is unusual about it is said."""
-    spans = [(clip.start, clip.stop) for clip in found.surveys]
-    parts = split(found.clips, spans, seed=seed, shortest=2 * config.window * config.frame_interval)
+    spans = [(0.0, clip.seconds) if clip.jumps else (clip.start, clip.stop) for clip in found.surveys]
+    jumping = {clip.name: clip.frames for clip in found.surveys if clip.jumps}
+    shortest = 2 * config.window * config.frame_interval
+    parts = split(found.clips, spans, jumping, seed=seed, shortest=shortest)
     count = len(parts.train) + len(parts.held_out)
     if parts.train == parts.held_out:
         say("one short clip: it is learned from and calibrated on alike; the threshold will be too low")
@@ -223,8 +229,14 @@ def _collect(
     with progress("encoding", total) as tick:
         for clips, reservoir in passes:
             collect(detector, clips, reservoir, skip_bad=True, on_frame=lambda: tick(1))
-    if len(windows) < FEWEST_WINDOWS or not len(held_out):
-        kind = " of moving cells" if detector.config.encoder == "stem" else ""
+    kind = " of moving cells" if detector.config.encoder == "stem" else ""
+    if len(windows) >= FEWEST_WINDOWS and not len(held_out):
+        names = ", ".join(clip.name for clip in parts.held_out[:BAD_SHOWN])
+        raise TrainError(
+            f"the clips that are held out ({names}) have no windows{kind}, so nothing can be judged by them: remove "
+            "clips that are still or too short, or have others held out by another --seed"
+        )
+    if len(windows) < FEWEST_WINDOWS:
         raise TrainError(
             f"too little moves in this footage: {len(windows)} windows{kind} in {found.frames} frames "
             f"(clips shorter than {detector.config.window} frames have none); give more normal footage, with the "
@@ -323,8 +335,10 @@ def _report(
     )
 
 
-def _open_log(path: Path) -> TrainLog:
+def _open_log(path: Path, *, goes_on: bool) -> TrainLog:
     try:
-        return TrainLog(path)
+        return TrainLog(path, goes_on=goes_on)
+    except BlockingIOError:
+        raise TrainError(f"another training writes {path} and the model beside it: give another --out") from None
     except OSError as error:
         raise TrainError(f"cannot write {path}: {error.strerror or error}") from error

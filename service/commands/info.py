@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from model.detector import Calibration, Detector
 from model.device import choose_device, choose_precision
 from service.commands.summary import counted
 
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # a checkpoint from elsewhere must not steer the terminal
 _TOLD_ABOVE = frozenset(["calibration", "sufficient_footage"])
 
 
@@ -134,7 +136,8 @@ def describe_text(path: Path, checkpoint: Checkpoint) -> str:
     )
     told = {name: value for name, value in provenance.training.items() if name not in _TOLD_ABOVE}
     facts = [f"  {line}" for line in _facts(told)]
-    return "\n".join([table, *(["", "training report:", *facts] if facts else [])])
+    text = "\n".join([table, *(["", "training report:", *facts] if facts else [])])
+    return _CONTROL.sub("\ufffd", text)
 
 
 def _parameters(detector: Detector) -> int:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import re
-import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import closing
@@ -21,6 +21,7 @@ from service.commands.opening import Machine, check_outputs
 from service.faults import INTERRUPTED, InputError
 from service.learning.child import learn
 from service.learning.recording import Recording, RecordingFull, RecordingLimits
+from service.learning.scratch import scratch_folder
 from service.progress import Reporter
 from service.readers.supervisor import Readers
 from service.records import Health, IncomingFrame
@@ -100,8 +101,9 @@ def run(request: Request) -> None:
     source = _source(request.source)
     check_outputs({"--out": request.out}, [source] if isinstance(source, Path) else [])
     request.machine.start()
-    with tempfile.TemporaryDirectory(prefix=".framewatch-learn-", dir=request.out.resolve().parent) as folder:
-        recording = Recording(Path(folder), RecordingLimits(MOST_BYTES))
+    partial = request.out.with_suffix(".partial.safetensors")
+    with scratch_folder(Path(os.path.realpath(request.out)).parent) as folder:
+        recording = Recording(folder, RecordingLimits(MOST_BYTES))
         _record(request, source, recording, reporter)
         recording.tidy()
         if recording.seconds < LEAST:
@@ -109,21 +111,24 @@ def run(request: Request) -> None:
                 f"{redact(request.source)}: {recording.seconds:.1f} seconds were recorded, which is too little: "
                 f"{LEAST:g} at least, half an hour is better"
             )
-        report = learn(
-            Path(folder),
-            request.out,
-            threads=request.machine.threads,
-            command=request.command,
-            choices={},
-            progress=reporter.progress,
-            device=request.machine.device,
-            say=reporter.say,
-        )
+        partial.unlink(missing_ok=True)
+        try:
+            report = learn(
+                folder,
+                request.out,
+                threads=request.machine.threads,
+                command=request.command,
+                choices={},
+                progress=reporter.progress,
+                device=request.machine.device,
+                say=reporter.say,
+            )
+        finally:
+            partial.unlink(missing_ok=True)  # its footage goes now: nothing could go on with it
     print(
         json.dumps(report, indent=2, allow_nan=False) if request.json else "\n".join([report["text"], *report["notes"]])
     )
     if report["interrupted"]:
-        request.out.with_suffix(".partial.safetensors").unlink(missing_ok=True)  # its footage is gone
         reporter.say(f"framewatch: interrupted; {request.out} holds the best so far")
         raise typer.Exit(INTERRUPTED)
 

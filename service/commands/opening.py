@@ -88,15 +88,18 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path]) ->
     Raises:
         InputError: naming the option.
     """
-    read = {path.resolve() for path in inputs}
+    read = {_real(path) for path in inputs}
     taken: dict[Path, str] = {}
     for option, path in outputs.items():
         if path is None:
             continue
         _check_output(option, path)
-        target = path.resolve()
-        if target in read or (path.exists() and _is_footage(target) and _above(target, read)):
+        target = _real(path)
+        folder = _above(target, read) if _is_footage(target) else None
+        if target in read or (path.exists() and folder is not None):
             raise InputError(f"{option} {path} would overwrite what is read: give another name")
+        if folder is not None:  # the next run would take it for a frame
+            raise InputError(f"{option} {path} would lie among the footage in {folder}: give another folder")
         if target in taken:
             raise InputError(f"{option} and {taken[target]} are both {path}: give two names")
         taken[target] = option
@@ -107,11 +110,16 @@ def _check_output(option: str, path: Path) -> None:
         raise InputError(f"{option} {path} is a folder: give the name of a file in it")
     if path.exists() and not path.is_file():
         return  # a device or a pipe
-    folder = path.resolve().parent
+    folder = _real(path).parent
     if not folder.exists():
         raise InputError(f"{option} {path}: there is no folder {folder}; make it first")
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"{option} {path}: {folder} cannot be written to; give a file in another folder")
+
+
+def _real(path: Path) -> Path:
+    """The path without links. Not `Path.resolve`: that raises at a link in a circle, before anything can be said."""
+    return Path(os.path.realpath(path))
 
 
 def _is_footage(path: Path) -> bool:
@@ -135,9 +143,9 @@ def make_folder(option: str, path: Path, clips: Iterable[Clip], inputs: Iterable
     Raises:
         InputError: it cannot be made or written to, or pictures in it would mix with the footage.
     """
-    read = {place.resolve() for place in inputs}
+    read = {_real(place) for place in inputs}
     for place in (path, *(path / clip.name for clip in clips)):
-        if (folder := _above(place.resolve(), read)) is not None:
+        if (folder := _above(_real(place), read)) is not None:
             raise InputError(f"{option} {path} would write pictures into the footage in {folder}: give another folder")
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -84,6 +84,8 @@ class Summary:
                 if self.alarms
                 else "no alarm"
             )
+        elif self.frames and not self.unscored:
+            lines.append("nothing could be judged: no clip is as long as a window")
         return lines
 
     def to_json(self) -> dict[str, object]:

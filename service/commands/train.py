@@ -40,24 +40,29 @@ def run(request: Request) -> None:
     reporter = Reporter()
     if request.out.suffix.lower() != ".safetensors":
         raise InputError(f"--out {request.out}: a checkpoint's name ends in .safetensors")
-    check_outputs({"--out": request.out}, request.paths)
+    outputs = {"--out": request.out, "--out, whose loss curve": request.out.with_suffix(".loss.png")}
+    check_outputs(outputs, request.paths)
     if request.out.exists():
         reporter.say(f"{request.out} exists; it stays as it is until this run ends, and is replaced then")
     device, precision = request.machine.start()
     with open_clips(request.paths, request.fps, reporter) as footage:
-        report = train(
-            footage,
-            request.out,
-            request.settings,
-            device=device,
-            precision=precision,
-            threads=request.machine.threads,
-            skip_bad=request.skip_bad,
-            resume=request.resume,
-            command=request.command,
-            say=reporter.say,
-            progress=reporter.progress,
-        )
+        try:
+            report = train(
+                footage,
+                request.out,
+                request.settings,
+                device=device,
+                precision=precision,
+                threads=request.machine.threads,
+                skip_bad=request.skip_bad,
+                resume=request.resume,
+                command=request.command,
+                say=reporter.say,
+                progress=reporter.progress,
+            )
+        except KeyboardInterrupt:
+            kept = request.out.with_suffix(".partial.safetensors").exists()
+            raise KeyboardInterrupt(*(["--resume goes on"] if kept else [])) from None
     print(json.dumps(report.to_json(), indent=2, allow_nan=False) if request.json else report.text())
     if report.interrupted:
         reporter.say(f"framewatch: interrupted; {request.out} holds the best so far; --resume goes on")

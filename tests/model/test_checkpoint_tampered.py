@@ -100,6 +100,7 @@ def test_keys_must_be_exactly_those_that_are_known(change: Any, why: str, tamper
         ("provenance.versions", {"torch": 2}, "provenance.versions.torch is 2, expected str"),
         ("provenance.versions", [], r"provenance.versions is \[\], expected dict"),
         ("provenance.training", "well", "provenance.training is 'well', expected dict"),
+        ("provenance.training", {"a": [{"b": math.inf}]}, "provenance.training.a holds a number that is not finite"),
         ("provenance.command", ["x" * 10_000], r"provenance.command is \['xxx.*\.\.\., expected str"),
     ],
 )

@@ -42,7 +42,7 @@ def test_frame_that_cannot_be_read_ends_the_scoring_with_its_reason(at: int) -> 
 def test_picture_that_does_not_fit_the_model_ends_the_scoring() -> None:
     shots = list(clip(20).shots)
     shots[10] = (shots[10][0], np.zeros((90, 30), np.uint8))
-    with pytest.raises(PictureSizeError, match="picture is 30x90"):
+    with pytest.raises(PictureSizeError, match="frame 10: picture is 30x90"):
         rows(MemoryClip(shots))
     assert readers() == 0
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,41 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.atomic import atomic_path, open_atomic
-from model.pixelplay import TemplateReport, check_template, write_pixelplay
+from model.pixelplay import write_pixelplay
 from model.states import State
 from model.tables import Row, TableError, read_csv, write_csv, write_jsonl
+from tests.model.rows import row
 
 HEADER = "clip,frame,time,raw,score,smoothed,state\n"
-
-
-def row(
-    clip: str = "01",
-    frame: int = 0,
-    *,
-    raw: float | None = 0.5,
-    score: float | None = 0.25,
-    smoothed: float | None = 0.125,
-    time: float = 0.1,
-    reason: str = "",
-) -> Row:
-    state = State.WARMING if smoothed is None else State.NORMAL
-    return Row(clip, frame, time, raw, score, smoothed, state, reason)
 
 
 def text(rows: list[Row]) -> str:
     out = io.StringIO()
     assert write_csv(rows, out) == len(rows)
     return out.getvalue()
-
-
-def submission(rows: list[Row]) -> list[str]:
-    out = io.StringIO()
-    written = write_pixelplay(rows, out)
-    lines = out.getvalue().splitlines()
-    assert lines[0] == "Id,Predicted"
-    assert [line.split(",")[0] for line in lines[1:]] == written
-    return lines[1:]
 
 
 def test_csv_as_written() -> None:
@@ -183,130 +158,3 @@ def test_jsonl() -> None:
             "reason": "too slow",
         },
     ]
-
-
-def test_pixelplay_is_sorted_by_number_without_padding() -> None:
-    rows = [row("10", 3), row("02", 10), row("02", 9), row("01", 939), row("2", 100)]
-    assert submission(rows) == ["1_939,0.125", "2_9,0.125", "2_10,0.125", "2_100,0.125", "10_3,0.125"]
-
-
-def test_pixelplay_takes_smoothed_then_score_then_the_nearest() -> None:
-    def unscored(clip: str, frame: int) -> Row:
-        return row(clip, frame, raw=None, score=None, smoothed=None)
-
-    rows = [
-        unscored("1", 0),
-        row("1", 4, smoothed=None, score=0.75),
-        unscored("1", 6),  # as near to 4 as to 8: the earlier
-        unscored("1", 7),
-        row("1", 8, smoothed=0.5),
-        unscored("1", 90),
-        unscored("2", 0),
-    ]
-    assert submission(rows) == ["1_0,0.75", "1_4,0.75", "1_6,0.75", "1_7,0.5", "1_8,0.5", "1_90,0.5", "2_0,0"]
-
-
-def test_pixelplay_of_nothing() -> None:
-    assert submission([]) == []
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        (
-            [row("01"), row("Test002"), row("1_2"), row("-3"), row("²"), row("Test002", 1)],
-            "'Test002', '1_2', '-3', '²'",
-        ),
-        ([row("01", 7), row("1", 7), row("1", 8)], "more than once: 1_7"),
-        ([row("", 7)], "''"),
-    ],
-)
-def test_pixelplay_refuses_before_it_writes(rows: list[Row], message: str) -> None:
-    out = io.StringIO()
-    with pytest.raises(TableError) as caught:
-        write_pixelplay(rows, out)
-    assert str(caught.value).endswith(message)
-    assert out.getvalue() == ""
-
-
-@given(frames=st.dictionaries(st.tuples(st.integers(0, 30), st.integers(0, 2000)), st.booleans(), min_size=1))
-def test_pixelplay_has_every_frame_once(frames: dict[tuple[int, int], bool]) -> None:
-    lines = submission(
-        [
-            row(f"{clip:02}", frame, smoothed=0.5 if scored else None, score=None)
-            for (clip, frame), scored in frames.items()
-        ]
-    )
-    assert [line.split(",")[0] for line in lines] == [f"{clip}_{frame}" for clip, frame in sorted(frames)]
-    assert all(float(line.split(",")[1]) in (0.0, 0.5) for line in lines)
-
-
-def test_template_of_the_competition(footage: Path) -> None:
-    template = footage / "pixelplay" / "row_ids.csv"
-    if not template.exists():
-        pytest.skip(f"no {template}")
-    ids = template.read_text().split()[1:]
-    assert len(ids) == 11706
-    rows = [row(f"{int(clip):02}", int(frame)) for clip, frame in (name.split("_") for name in ids)]
-    written = write_pixelplay(rows[::-1], io.StringIO())
-    assert written == ids
-    report = check_template(written, template)
-    assert report.ok
-    assert report.describe() == "every Id of the template is there, and no other"
-
-
-def test_template_report(tmp_path: Path) -> None:
-    template = tmp_path / "sample.csv"
-    template.write_text("Id,Predicted\n" + "".join(f"1_{n},0\n" for n in range(20)))
-    report = check_template(["1_3", "9_9"], template)
-    assert report == TemplateReport(tuple(f"1_{n}" for n in range(20) if n != 3), ("9_9",))
-    assert not report.ok
-    assert report.describe() == (
-        "19 missing: 1_0, 1_1, 1_2, 1_4, 1_5, 1_6, 1_7, 1_8, 1_9, 1_10 and 9 more; 1 extra: 9_9"
-    )
-
-
-@pytest.mark.parametrize(
-    ("content", "where"), [("", "line 1"), ("Name\n1_1\n", "line 1"), ("Id\n1_1\n\n", "line 3: no Id")]
-)
-def test_malformed_template(tmp_path: Path, content: str, where: str) -> None:
-    template = tmp_path / "ids.csv"
-    template.write_text(content)
-    with pytest.raises(TableError, match=where):
-        check_template([], template)
-
-
-def test_atomic_file_appears_whole(tmp_path: Path) -> None:
-    path = tmp_path / "scores.csv"
-    with open_atomic(path) as out:
-        out.write("a\r\n")
-        assert not path.exists()
-    assert path.read_bytes() == b"a\r\n"
-    umask = os.umask(0)
-    os.umask(umask)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
-    assert os.listdir(tmp_path) == ["scores.csv"]
-
-
-def test_atomic_file_stays_as_it_was_on_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "scores.csv"
-    path.write_text("old")
-    with pytest.raises(TableError), open_atomic(path) as out:
-        write_csv([row(), row(time=math.nan)], out)
-    assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["scores.csv"]
-    with pytest.raises(FileNotFoundError), open_atomic(tmp_path / "no folder" / "scores.csv"):
-        pass
-
-
-def test_atomic_path_follows_links_and_spares_devices(tmp_path: Path) -> None:
-    link = tmp_path / "link"
-    link.symlink_to(tmp_path / "target")
-    with atomic_path(link) as temporary:
-        temporary.write_text("new")
-    assert link.is_symlink() and (tmp_path / "target").read_text() == "new"
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    with atomic_path(pipe) as same:
-        assert same == pipe
-    assert stat.S_ISFIFO(pipe.stat().st_mode)

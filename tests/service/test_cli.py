@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from tests.conftest import ROOT
 from tests.service.command_line import framewatch, misused, refused, write_checkpoint
 from tests.training.drawn import write_clips
 
-VERBS = ("train", "score", "evaluate", "info", "demo")
+VERBS = ("train", "learn", "score", "evaluate", "info", "demo")
 
 LIGHT = """
 import sys
@@ -140,6 +141,27 @@ def test_the_command_line_is_recorded_as_it_was_typed() -> None:
     context = typer.Context(command)
     command.parse_args(context, ["train", "my clips", "--out", "m.safetensors"])
     assert context.meta[COMMAND] == "framewatch train 'my clips' --out m.safetensors"
+
+
+def test_the_login_of_a_camera_is_not_recorded() -> None:
+    """A checkpoint holds the command that made it, and is passed on."""
+    command = get_command(app)
+    context = typer.Context(command)
+    command.parse_args(context, ["learn", "rtsp://viewer:s3cret@192.0.2.7/live?pwd=s3cret&channel=1", "--for", "9m"])
+    assert context.meta[COMMAND] == "framewatch learn 'rtsp://***@192.0.2.7/live?pwd=***&channel=1' --for 9m"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"),
+    [("utf-8", b"caf\xe9 \xc3\xa9 \xe6\x97\xa5"), ("latin-1", rb"caf\udce9 " + b"\xe9 " + rb"\u65e5")],
+)
+def test_names_that_the_terminal_cannot_show_are_printed_all_the_same(encoding: str, expected: bytes) -> None:
+    """Names of files are bytes; those that are no UTF-8 keep them, also in a table on standard output."""
+    code = r"import service.cli as c; c.app = lambda prog_name: print('caf\udce9 \xe9 \u65e5'); c.main()"
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding}
+    )
+    assert (result.returncode, result.stdout.strip()) == (0, expected), result.stderr
 
 
 def test_whoever_stops_reading_ends_the_command_quietly(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 import model
+from model.checkpoint import load, save
 from tests.service.command_line import framewatch, refused, write_checkpoint
 
 
@@ -63,6 +65,15 @@ def test_a_checkpoint_as_json(checkpoint: Path) -> None:
     assert document["bytes"] == checkpoint.stat().st_size
     assert document["holds_picture"] is True
     assert json.loads(json.dumps(document, allow_nan=False)) == document
+
+
+def test_a_checkpoint_from_elsewhere_does_not_steer_the_terminal(checkpoint: Path) -> None:
+    found = load(checkpoint)
+    spoilt = dataclasses.replace(found.provenance, command="a\x1b]0;title\x07b", training={"x\x9b2J": "\x1b[2J"})
+    save(checkpoint, dataclasses.replace(found, provenance=spoilt))
+    text = framewatch("info", checkpoint).out
+    assert "a\ufffd]0;title\ufffdb" in text
+    assert all(letter.isprintable() or letter == "\n" for letter in text)
 
 
 def test_a_model_of_whole_frames_is_described(tmp_path: Path) -> None:

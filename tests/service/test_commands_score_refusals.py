@@ -105,7 +105,7 @@ def test_pictures_of_another_aspect(desk: Path) -> None:
 def test_pictures_that_change_their_aspect_on_the_way(desk: Path) -> None:
     write_clip(Path("mixed/03"), 9)
     write_clip(Path("mixed/03"), 9, first=9, height=96, width=96)
-    assert refuse(desk, footage=Path("mixed")).startswith("clip 03: picture is 96x96")
+    assert refuse(desk, footage=Path("mixed")).startswith("clip 03: frame 9: picture is 96x96")
 
 
 @pytest.mark.parametrize("option", ["--out", "--plot"])

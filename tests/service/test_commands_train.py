@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from service.progress import Reporter
 from tests.service.command_line import Ended, framewatch, refused
 from tests.training.drawn import write_clip, write_clips
 from training.fit import FitSettings
+from training.log import TrainLog
 
 QUICK = ("--size", "64", "--steps", "20", "--no-augment", "--no-self-test", "--threads", "1", "--fps", "10")
 
@@ -125,6 +127,48 @@ def test_ctrl_c_ends_with_130_and_the_best_model(normal: Path, monkeypatch: pyte
     resumed = train(normal, "--resume")
     assert resumed.code == 0
     assert "interrupted" not in resumed.out
+
+
+def test_ctrl_c_while_the_threshold_is_sought_says_that_resume_goes_on(
+    normal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = Reporter.progress
+
+    @contextmanager
+    def progress(self: Reporter, label: str, total: int | None, unit: str = "frame") -> Iterator[Tick]:
+        with shown(self, label, total, unit) as tick:
+            if label == "calibrating":
+                raise KeyboardInterrupt
+            yield tick
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Reporter, "progress", progress)
+        ended = train(normal)
+    assert ended.code == faults.INTERRUPTED
+    assert ended.said.endswith("framewatch: interrupted; --resume goes on")
+    assert train(normal, "--resume").code == 0
+
+
+def test_a_loss_curve_among_the_footage_is_refused(normal: Path) -> None:
+    shutil.copytree(normal, "normal")
+    assert "m.loss.png would lie among the footage" in refuse("normal", out="normal/m.safetensors")
+
+
+def test_footage_whose_names_are_no_utf_8_is_learned(normal: Path) -> None:
+    shutil.copytree(normal, os.fsdecode(b"f\xff"))
+    for clip in list(Path(os.fsdecode(b"f\xff")).iterdir()):
+        clip.rename(clip.with_name(os.fsdecode(b"\xe9") + clip.name))
+    ended = train(Path(os.fsdecode(b"f\xff")), "--augment", "--self-test", "--json")
+    assert ended.code == 0, ended.err
+    assert ended.json["clips"] == 4
+
+
+def test_two_trainings_do_not_write_the_same_files(normal: Path) -> None:
+    with TrainLog(Path("m.log.jsonl")) as log:
+        log.write("start")
+        message = refused("train", normal, "--out", "m.safetensors", *QUICK)
+        assert message.startswith("another training writes m.log.jsonl and the model beside it: give another --out")
+    assert Path("m.log.jsonl").read_text().count("\n") == 1
 
 
 def test_resume_with_other_settings_is_refused(normal: Path) -> None:

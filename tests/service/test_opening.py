@@ -38,6 +38,8 @@ def footage(tmp_path: Path) -> Path:
         ("video.mp4", "--out .*video.mp4 would overwrite what is read"),
         ("link.csv", "--out .*link.csv would overwrite what is read"),
         ("clips/01/001.png", "--out .*001.png would overwrite what is read"),
+        ("clips/01/timeline.png", "--out .*timeline.png would lie among the footage in .*clips: give another folder"),
+        ("clips/timeline.png", "--out .*timeline.png would lie among the footage"),
     ],
 )
 def test_an_output_that_cannot_be_is_refused(footage: Path, out: str, message: str) -> None:
@@ -48,9 +50,10 @@ def test_an_output_that_cannot_be_is_refused(footage: Path, out: str, message: s
         check_outputs({"--out": root / out}, [footage, root / "video.mp4"])
 
 
-@pytest.mark.parametrize("out", ["scores.csv", "older.csv", "clips/scores.csv", "clips/01/timeline.png", "/dev/null"])
+@pytest.mark.parametrize("out", ["scores.csv", "older.csv", "clips/scores.csv", "clip.png", "circle.csv", "/dev/null"])
 def test_any_other_output_is_fine(footage: Path, out: str) -> None:
     (footage.parent / "older.csv").touch()
+    (footage.parent / "circle.csv").symlink_to("circle.csv")
     check_outputs({"--out": footage.parent / out, "--plot": None}, [footage])
 
 

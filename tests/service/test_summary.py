@@ -50,6 +50,7 @@ def test_the_peak_is_the_frame_of_the_highest_smoothed_score() -> None:
         ([0.1, 0.2], "no alarm"),
         ([0.6, 0.2], "1 alarm, 1 frame anomalous"),
         ([0.6, 0.7, 0.1, 0.9], "2 alarms, 3 frames anomalous"),
+        ([None, None], "nothing could be judged: no clip is as long as a window"),
     ],
 )
 def test_alarms_are_told(smoothed: list[float | None], line: str) -> None:

@@ -55,6 +55,12 @@ def test_the_competitions_corruption_has_its_rates() -> None:
     assert close(kinds["noisy"] / count, 0.40, count)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_clip_may_have_any_name_that_a_file_has(kind: type[Altered]) -> None:
+    """Names of files are bytes, which need not be valid UTF-8."""
+    assert len(images(kind(still(3, name="caf\udce9")))) in (2, 3)
+
+
 def test_its_noise_is_uniform_up_to_35() -> None:
     changes = differences(replace(Corrupted(still(200, size=(32, 32))), flips=0.0, noise=1.0))
     noise = changes[:, 1:]

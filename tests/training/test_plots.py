@@ -123,9 +123,10 @@ def test_recorder_keeps_the_highest_clips() -> None:
         [recorded("01", [0.7])],
         [recorded("01", wave(300, 100, 110, 290)), recorded("no pictures", wave(300, 50), image=False)],
         [recorded("$\\frac{x_1 日本 " + "long" * 40, wave(60, 30))],
+        [recorded("caf\udce9", wave(60, 30))],
         [recorded(f"{n:02d}", wave(30, 20)) for n in range(14)],
     ],
-    ids=["none", "empty", "one frame", "two clips", "odd name", "too many"],
+    ids=["none", "empty", "one frame", "two clips", "odd name", "no UTF-8", "too many"],
 )
 def test_timeline_is_drawn(tmp_path: Path, timelines: list[ClipTimeline]) -> None:
     plot_timeline(tmp_path / "t.png", timelines)

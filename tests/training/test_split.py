@@ -9,7 +9,7 @@ import pytest
 
 from model.clips import Clip
 from model.footage import open_footage
-from tests.model.detectors import INTERVAL, clip
+from tests.model.detectors import INTERVAL, MemoryClip, clip, pictures
 from tests.training.drawn import write_clips, write_moving_video
 from training.split import FEWEST_CLIPS, HELD_OUT, Split, split
 
@@ -37,6 +37,22 @@ def test_no_frame_is_on_both_sides_and_none_is_lost(lengths: list[int], seed: in
     assert learned
     assert held_out
     assert sorted(learned + held_out) == sorted(shown(clips))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("lengths", [(40, 25), (25, 40), (30, 30)])
+def test_no_frame_of_recordings_put_one_behind_the_other_is_lost(lengths: tuple[int, int], seed: int) -> None:
+    """Their time stamps begin anew on the way, so that they say nothing about a frame's place."""
+    stamps = [n * INTERVAL for length in lengths for n in range(length)]
+    joined = MemoryClip(list(zip(stamps, pictures(len(stamps)), strict=True)), "joined")
+    other = clip(20, name="other")
+    jumping = {"joined": len(stamps)}
+    parts = split([joined, other], [(0.0, 6.3), *spans([other])], jumping, seed=seed, shortest=4 * INTERVAL)
+    assert parts.train and parts.held_out
+    found = shown(parts.train) + shown(parts.held_out)
+    assert sorted(found) == sorted(shown([joined, other]))
+    for part in parts.train + parts.held_out:
+        assert abs((part.frame_count or 0) - len(shown([part]))) <= 1
 
 
 @pytest.mark.parametrize("count", [5, 6, 10, 16])

@@ -113,6 +113,20 @@ def test_a_hole_does_not_change_the_rate() -> None:
     assert look([MemoryClip(shots)]).interval == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize(
+    ("stamps", "seconds", "jumps"),
+    [
+        ([0.0, 0.1, 0.2, 0.3], 0.3, False),
+        ([0.0, 0.1, 0.2, 0.3, 0.0, 0.1], 0.4, True),
+        ([5.0, 5.1, 5.2, 0.0, 0.1], 0.3, True),
+    ],
+)
+def test_a_jump_back_does_not_shorten_the_footage(stamps: list[float], seconds: float, jumps: bool) -> None:
+    found = look([MemoryClip(list(zip(stamps, pictures(len(stamps)), strict=True)))])
+    assert found.seconds == pytest.approx(seconds)
+    assert found.surveys[0].jumps is jumps
+
+
 def test_the_reference_is_the_mean_picture() -> None:
     found = look([clip(60)])
     difference = found.reference.astype(float) - reference_of(scene())

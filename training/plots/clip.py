@@ -64,5 +64,6 @@ def add_legend(figure: Figure, threshold: float, *, labelled: bool, y: float | N
 
 
 def heading(timeline: ClipTimeline) -> str:
-    name = timeline.clip if len(timeline.clip) <= 40 else f"…{timeline.clip[-39:]}"
+    name = timeline.clip.encode(errors="replace").decode()  # a file's name need not be valid UTF-8
+    name = name if len(name) <= 40 else f"…{name[-39:]}"
     return f"clip {name}"
