@@ -39,11 +39,15 @@ from service.api import (
 )
 from service.logs import RequestLog
 from service.monitor import Monitor
+from service.patience import Patience
 from service.rooted import Rooted
 from service.settings import Settings
 
 MOST_BODY = 1 << 20
 """Bytes of a request that is no upload."""
+
+SILENCE = 60.0
+"""Seconds that a client may be silent in the middle of a request."""
 
 _ABOUT = """Scores every frame of cameras and videos by how badly it fits what was learned as normal.
 
@@ -94,6 +98,7 @@ def create_app(settings: Settings) -> FastAPI:
             ],
             expose_headers=["Location", "Retry-After", "X-Request-ID"],
         )
+    app.add_middleware(Patience, seconds=SILENCE)
     app.add_middleware(RequestLog)
     app.add_middleware(Rooted, root=settings.root_path)
     for module in (

@@ -143,6 +143,7 @@ class Access:
         self._monotonic = monotonic
         self._known: dict[str, KeyRecord] = {}
         self._read_at = float("-inf")
+        self._reading = asyncio.Lock()
 
     async def admit(self, connection: HTTPConnection, scope: Scope | None) -> Caller:
         """Who makes a request, if it may (None: any valid key may).
@@ -160,7 +161,7 @@ class Access:
         ticket = connection.query_params.get("ticket")
         if ticket is not None:
             caller = self.tickets.redeem(ticket)
-            if caller is None:
+            if caller is None or (caller.key and caller.key not in await self.valid()):
                 raise Problem(401, "this ticket is not valid: each is for one connection, made within half a minute")
             return caller
         key = _shown_key(connection)
@@ -229,10 +230,12 @@ class Access:
         raise Problem(401, "the session is over: log in again")
 
     async def _refresh(self) -> None:
-        now = self._monotonic()
-        if now - self._read_at >= _FRESH:
-            self._read_at = now
-            self._known = {key.hash: key for key in await asyncio.to_thread(self._keys.keys)}
+        """Reads the keys anew if that is due; whoever comes while they are read waits for them."""
+        async with self._reading:
+            now = self._monotonic()
+            if now - self._read_at >= _FRESH:
+                self._known = {key.hash: key for key in await asyncio.to_thread(self._keys.keys)}
+                self._read_at = now
 
     def _local(self, connection: HTTPConnection) -> Caller:
         """Without keys, only names of this machine are answered: a page could point its own name here."""

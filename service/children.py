@@ -8,7 +8,7 @@ import socket
 import struct
 import subprocess
 import sys
-from contextlib import suppress
+import threading
 from pathlib import Path
 from typing import Final, Self
 
@@ -95,8 +95,10 @@ class Child:
             patience: seconds that it may take to be gone.
         """
         self._process.kill()
-        with suppress(subprocess.TimeoutExpired):  # one that waits for a dead disk cannot even be killed
+        try:
             self._process.wait(patience)
+        except subprocess.TimeoutExpired:  # the machine is busy, or it waits for a dead disk and cannot even be killed
+            threading.Thread(target=self._process.wait, name="framewatch-reaper", daemon=True).start()
         self.wire.close()
 
     def ending(self) -> str:

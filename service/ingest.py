@@ -17,7 +17,7 @@ from service.member import Member
 from service.monitor import Monitor
 from service.records import Dropped, Health, IncomingFrame
 from service.stream import Stream
-from service.subscription import REVOKED, Close, Subscription
+from service.subscription import GRACE, REVOKED, Close, Subscription
 from service.unscored import Unscored
 
 HEADER = struct.Struct("<QII")
@@ -126,6 +126,11 @@ class Ingest:
                 await self._refuse(1008, "bad_header", str(error))
                 return
             if not await self._offer(frame):
+                with suppress(TimeoutError):  # whoever has closed the stream says why
+                    async with asyncio.timeout(GRACE):
+                        await self._ended.wait()
+                if not self._ended.is_set():
+                    self._end(Close(1000, "the stream has ended"))
                 return
         await asyncio.Event().wait()  # the scores of what has come in still go out
 
@@ -159,7 +164,7 @@ class Ingest:
     async def _finish(self) -> None:
         """Waits until every frame is scored and its score stored; the session then ends."""
         stream = self._stream
-        while not (stream.closed or _all_concluded(stream)):  # noqa: ASYNC110  # the engine has no word for it
+        while not (stream.closed or stream.concluded):  # noqa: ASYNC110  # the engine has no word for it
             await asyncio.sleep(0.01)
         await asyncio.wrap_future(self._running.scorer.run(lambda: None))
         await asyncio.wrap_future(self._running.store.commit_scores([]))
@@ -233,8 +238,3 @@ class Ingest:
             else:
                 await self._send(messages.bye(self._close.reason, stream=self._stream.id))
             await self._websocket.close(self._close.code, self._close.reason)
-
-
-def _all_concluded(stream: Stream | Unscored) -> bool:
-    """Whether it is known of every frame what became of it."""
-    return stream.scored + sum(stream.dropped.values()) >= stream.frames_in

@@ -60,6 +60,7 @@ class Jobs:
         self._changed = threading.Condition()
         self._open: dict[str, Job] = {}  # that wait or run, oldest first
         self._cancelled: set[str] = set()
+        self._uploads: set[str] = set()  # that are under way
         self._running: JobRun | None = None
         self._stopping = False
         self._thread = threading.Thread(target=self._work, name="framewatch-jobs", daemon=True)
@@ -106,15 +107,38 @@ class Jobs:
         Raises:
             Problem: 413, 429, or 507 when the disk is nearly full.
         """
-        self._settings_allow(bytes_expected)
+        if bytes_expected is not None and bytes_expected > self._settings.max_upload_bytes:
+            raise Problem(413, f"an upload may have {self._settings.max_upload_bytes} bytes at most")
+        self.check_space(bytes_expected or 0)
         id = secrets.token_hex(8)
+        with self._changed:
+            count = len(self._open) + len(self._uploads)
+            if count >= self._settings.max_jobs:
+                raise Problem(429, f"{count} jobs wait or are being uploaded, as many as are allowed", retry_after=30)
+            self._uploads.add(id)
         folder = self.folder / id
-        folder.mkdir(mode=0o700, parents=True)
+        try:
+            folder.mkdir(mode=0o700, parents=True)
+        except BaseException:
+            self.discard(folder)
+            raise
         return id, folder
+
+    def check_space(self, bytes_expected: int = 0) -> None:
+        """Whether an upload may take more of the disk; asked again and again while one comes in.
+
+        Raises:
+            Problem: 507.
+        """
+        free = shutil.disk_usage(self._settings.data_dir).free
+        if free - bytes_expected < self._settings.min_free_disk_bytes:
+            raise Problem(507, "there is too little free disk space for uploads", retry_after=60)
 
     def discard(self, folder: Path) -> None:
         """Removes an upload that becomes no job."""
         shutil.rmtree(folder, ignore_errors=True)
+        with self._changed:
+            self._uploads.discard(folder.name)
 
     def submit(self, id: str, files: tuple[str, ...], options: JobOptions) -> Job:
         """Queues a job whose files lie in its folder, named 0, 1, 2 and so on.
@@ -128,6 +152,7 @@ class Jobs:
         self._store.put(job)
         with self._changed:
             self._open[id] = job
+            self._uploads.discard(id)
             self._changed.notify_all()
         return job
 
@@ -170,14 +195,17 @@ class Jobs:
             Problem: 404.
         """
         with self._changed:
-            waiting = id in self._open
-            if waiting:
+            known = id in self._open
+            first = known and next(iter(self._open)) == id  # the thread has it, or is about to
+            waits = None if first else self._open.pop(id, None)
+            if first:
                 self._cancelled.add(id)
-                self._changed.notify_all()
-            running = self._running if waiting and next(iter(self._open)) == id else None
+            running = self._running if first else None
         if running is not None:
             running.interrupt()
-        if not waiting and not self._store.delete(id):
+        if waits is not None:
+            self._cancel(waits)
+        if not known and not self._store.delete(id):
             raise not_found("job", id)
 
     async def wait(self, id: str, seconds: float) -> Job:
@@ -189,15 +217,15 @@ class Jobs:
             job = await asyncio.to_thread(self.get, id)
         return job
 
-    def _settings_allow(self, bytes_expected: int | None) -> None:
-        settings = self._settings
-        if self.open >= settings.max_jobs:
-            raise Problem(429, f"{self.open} jobs wait, as many as are allowed", retry_after=30)
-        if bytes_expected is not None and bytes_expected > settings.max_upload_bytes:
-            raise Problem(413, f"an upload may have {settings.max_upload_bytes} bytes at most")
-        free = shutil.disk_usage(settings.data_dir).free
-        if free - (bytes_expected or 0) < settings.min_free_disk_bytes:
-            raise Problem(507, "there is too little free disk space for uploads", retry_after=60)
+    def _cancel(self, job: Job) -> None:
+        """Ends a job that waits; where that cannot be stored at present it waits on, to end at its turn."""
+        try:
+            self._conclude(job.id, replace(job, state="cancelled", finished=self._clock()))
+        except StoreUnavailable:
+            with self._changed:
+                self._open[job.id] = job
+                self._cancelled.add(job.id)
+                self._changed.notify_all()
 
     def _work(self) -> None:
         while True:

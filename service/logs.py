@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import secrets
@@ -27,6 +28,7 @@ _SECRET = re.compile(
     r"(\"?[=: ]+\s*(?:bearer\s+)?)[^\s&,;\"']+"
 )
 _KEY = re.compile(r"\bfw_[A-Za-z0-9_-]{8,}")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +69,10 @@ class TextLines(logging.Formatter):
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
         return _time(record)
 
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """One line: what a client has named must not look like a line of its own, nor command a terminal."""
+        return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], super().formatMessage(record))
+
     def format(self, record: logging.LogRecord) -> str:
         said = without_secrets(super().format(record))
         id = request_id.get()
@@ -88,7 +94,10 @@ class JsonLines(logging.Formatter):
         line |= getattr(record, "fields", {})
         if record.exc_info:
             line["exception"] = without_secrets(self.formatException(record.exc_info))
-        return orjson.dumps(line, default=str).decode()
+        try:
+            return orjson.dumps(line, default=str).decode()
+        except TypeError:  # a file's name may be no valid text
+            return json.dumps(line, default=str)
 
 
 class RequestLog:
@@ -126,7 +135,7 @@ class RequestLog:
 
     def _log(self, scope: Scope, status: int, seconds: float) -> None:
         method = "WS" if scope["type"] == "websocket" else scope["method"]
-        path = path_below(scope)
+        path = without_secrets(path_below(scope))
         quiet = path in ("/healthz", "/readyz", "/metrics")
         fields = {"method": method, "path": path, "status": status, "seconds": round(seconds, 4)}
         log.log(

@@ -156,6 +156,7 @@ class Models:
             name: of the model.
             warm: makes its first frames fast (`Scorer.warm`); may raise.
             switch: moves the streams that follow the active model (`stream.switch`); raises before it changes any.
+                The model is `active` already: a stream that is made meanwhile must not be left behind.
 
         Raises:
             UnknownModelError, ModelError: see `get`.
@@ -163,8 +164,12 @@ class Models:
         with self._activating:
             model = self.get(name)
             warm(model)
-            switch(model)
-            self._active = model
+            before, self._active = self._active, model
+            try:
+                switch(model)
+            except BaseException:
+                self._active = before
+                raise
             return model
 
     def delete(self, name: str) -> None:

@@ -258,8 +258,9 @@ class Monitor:
         settings = self.settings
         if settings.auth_on and not any(key.revoked is None for key in self.store.keys()):  # noqa: SIM118
             key, record = mint("admin", ("admin",), time.time())
+            path = write_admin_key(settings.data_dir, key)  # first: one that is stored alone lets nobody in
             self.store.put_key(record)
-            log.info("the first key is in %s", write_admin_key(settings.data_dir, key))
+            log.info("the first key is in %s", path)
         if self.access.sessions is not None:
             self.access.sessions.load()
         self._activate_first()
@@ -355,11 +356,14 @@ class Monitor:
     async def _tick(self) -> None:
         for second in itertools.count(1):
             await asyncio.sleep(1)
-            self.roster.tick()
-            if self.visits.with_keys:
-                await self._check_keys()
-            if second % _KEPT_EVERY == 0:
-                await asyncio.to_thread(self.roster.keep_references)
+            try:
+                self.roster.tick()
+                if self.visits.with_keys:
+                    await self._check_keys()
+                if second % _KEPT_EVERY == 0:
+                    await asyncio.to_thread(self.roster.keep_references)
+            except Exception:  # a fault in one of them must not end them all for months
+                log.exception("what is done every second has failed")
 
     async def _check_keys(self) -> None:
         try:

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError, ValidationException, WebSocketRequestValidationError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketState
@@ -67,6 +67,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, answer)
     app.add_exception_handler(RequestValidationError, answer)
     app.add_exception_handler(WebSocketRequestValidationError, answer)
+    app.add_exception_handler(ClientDisconnect, answer)
     for kind in _STATUSES:
         app.add_exception_handler(kind, answer)
     app.add_exception_handler(Exception, answer)
@@ -154,6 +155,8 @@ def _problem_of(error: Exception) -> Problem:
         return Problem(error.status_code, str(error.detail), retry_after=RETRY_AFTER if _is_busy(error) else None)
     if isinstance(error, ValidationException):
         return _invalid(error)
+    if isinstance(error, ClientDisconnect):
+        return Problem(408, "the body of the request did not come")
     for kind, status in _STATUSES.items():
         if isinstance(error, kind):
             return Problem(status, str(error), retry_after=RETRY_AFTER if status == 503 else None)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from service import demo, messages
+from service.addresses import AddressError
 from service.announcer import Announcer, Watch
 from service.backlog import Backlog
 from service.events import STREAM_ENDED, EventTracker, TamperingTracker
@@ -19,9 +23,10 @@ from service.messages import Message
 from service.models import Model, ModelError, Models
 from service.plan import make_plan
 from service.problems import Problem, not_found
+from service.readers.failures import ErrorClass
 from service.readers.supervisor import Readers, SourceError
 from service.recorder.recorder import Recorder
-from service.records import Dropped, Health, IncomingFrame, StreamOptions, StreamRecord
+from service.records import Dropped, Health, IncomingFrame, Policy, StreamOptions, StreamRecord
 from service.scorer import Scorer
 from service.sentry import Sentry
 from service.settings import Settings
@@ -141,8 +146,13 @@ class Roster:
             self._begin(member, stream)
             return member
 
-    def change(self, id: str, *, name: str | None = None, options: StreamOptions | None = None) -> Member:
-        """Changes a stream while it runs.
+    def change(self, id: str, *, name: str | None = None, changes: Mapping[str, Any] | None = None) -> Member:
+        """Changes a stream while it runs; what another change has just made of it stays.
+
+        Args:
+            id: of the stream.
+            name: None: as it is.
+            changes: of its options, by their names in `StreamOptions`.
 
         Raises:
             Problem: 404.
@@ -150,25 +160,8 @@ class Roster:
         """
         with self._changing:
             member = self.get(id)
-            options = options or member.record.options
-            record = replace(member.record, name=member.record.name if name is None else name, options=options)
-            if member.stream is None:
-                stream = self._stream(record)
-                self._store.put_stream(record)
-                member.record = record
-                self._begin(member, stream)
-                return member
-            model = self._model(options)
-            if model is None:
-                raise ModelError(f"{NO_MODEL}, or have the stream name one")
-            plan = make_plan(model, options, member.stream.plan.repair)
-            self._store.put_stream(record)  # before anything changes: the disk may be full
-            member.stream.follow(plan, options)
-            member.stream.record = record
-            member.record = record
-            self._scorer.run(partial(self._follow, member))
-            self._readers.change(id, policy=options.policy, max_rate=options.max_rate)
-            return member
+            options = replace(member.record.options, **(changes or {}))
+            return self._change(member, member.record.name if name is None else name, options)
 
     def put(self, record: StreamRecord) -> tuple[Member, bool]:
         """Makes a stream as a record says, or has the one of its id be so; gives whether it was made.
@@ -187,12 +180,12 @@ class Roster:
             if same and member.health is not Health.FAILED:
                 if (record.name, record.options) == (member.record.name, member.record.options):
                     return member, False
-                return self.change(record.id, name=record.name, options=record.options), False
+                return self._change(member, record.name, record.options), False
             self._check_source(record)
             record = replace(record, created=member.record.created)
+            stream = self._stream(record, fresh=not same)
             if not same:
                 self._store.forget_reference(record.id)  # another camera shows another scene
-            stream = self._stream(record)
             self._store.put_stream(record)  # before anything ends: the disk may be full
             self._end(member)
             self._store.put_stream(record)  # behind the last scores: the numbers go on after them
@@ -250,8 +243,8 @@ class Roster:
         return [member.id for member in self if member.record.options.model == model]
 
     def set_health(self, member: Member, health: Health, reason: str = "", error_class: str = "") -> None:
-        """Notes and announces a stream's health."""
-        inlet = member.inlet
+        """Notes and announces a stream's health; of one that is removed nothing: another may have its id by now."""
+        inlet = None if member.removed else member.inlet
         if inlet is not None and inlet.set_health(health, reason, error_class):
             said = messages.health(inlet.id, self._store.epoch, health, reason=reason, error_class=error_class)
             self._publish([said])
@@ -293,6 +286,26 @@ class Roster:
             if member.stream is not None:
                 member.stream.close()
 
+    def _change(self, member: Member, name: str, options: StreamOptions) -> Member:
+        record = replace(member.record, name=name, options=options)
+        if member.stream is None:
+            stream = self._stream(record)
+            self._store.put_stream(record)
+            member.record = record
+            self._begin(member, stream)
+            return member
+        model = self._model(options)
+        if model is None:
+            raise ModelError(f"{NO_MODEL}, or have the stream name one")
+        plan = make_plan(model, options, member.stream.plan.repair)
+        self._store.put_stream(record)  # before anything changes: the disk may be full
+        member.stream.follow(plan, options)
+        member.stream.record = record
+        member.record = record
+        self._scorer.run(partial(self._follow, member))
+        self._readers.change(record.id, policy=options.policy, max_rate=options.max_rate)
+        return member
+
     def _end(self, member: Member) -> None:
         """Nothing more of a stream is read or scored, and its open event is closed."""
         self._readers.remove(member.id)
@@ -301,12 +314,13 @@ class Roster:
             member.stream.close()
         if member.unscored is not None:
             member.unscored.closed = True
-        self._scorer.run(partial(self._announcer.end, member.watch, STREAM_ENDED)).result()
+        with suppress(CancelledError):  # an engine that has given up: the next start closes the event
+            self._scorer.run(partial(self._announcer.end, member.watch, STREAM_ENDED)).result()
         member.removed = True
 
     def _conclude(self, member: Member) -> None:
         """Closes the event of a stream whose last frame is scored."""
-        if member.stream is not None and not len(member.stream.queue) and member.watch.going_on:
+        if member.stream is not None and member.stream.concluded and member.watch.going_on:
             self._scorer.run(partial(self._announcer.end, member.watch, STREAM_ENDED))
 
     def _enter(self, record: StreamRecord) -> Member:
@@ -339,14 +353,7 @@ class Roster:
             self._release(member, member.unscored)
         if record.source is not None:
             stream.on_room = partial(self._readers.grant, record.id)
-            self._readers.add(
-                record.id,
-                record.source,
-                loop=record.loop,
-                colour=stream.plan.model.detector.config.colour,
-                max_rate=record.options.max_rate,
-                policy=record.options.policy,
-            )
+            self._read(member, record.source, colour=stream.plan.model.detector.config.colour)
 
     def _wait(self, member: Member) -> None:
         """Begins to read a stream that has no model yet: at its own pace, as nothing holds it back."""
@@ -357,7 +364,23 @@ class Roster:
             return
         member.unscored = Unscored(record.id, clock=self._clock)
         if record.source is not None:
-            self._readers.add(record.id, record.source, loop=record.loop, max_rate=record.options.max_rate)
+            self._read(member, record.source, policy="latest")
+
+    def _read(self, member: Member, source: str, *, colour: bool = False, policy: Policy | None = None) -> None:
+        """Begins to read a source. Settings that have changed since it was stored may forbid it."""
+        record, options = member.record, member.record.options
+        try:
+            self._readers.add(
+                record.id,
+                source,
+                loop=record.loop,
+                colour=colour,
+                max_rate=options.max_rate,
+                policy=policy or options.policy,
+            )
+        except (SourceError, AddressError) as error:
+            log.warning("stream %s is not read: %s", record.id, error)
+            self.set_health(member, Health.FAILED, str(error), ErrorClass.REFUSED)
 
     def _release(self, member: Member, unscored: Unscored) -> None:
         """There is a model now: the source is opened anew, as the stream is to have it."""
@@ -367,13 +390,13 @@ class Roster:
         if member.sender is not None:
             self._in_loop(partial(member.sender.stop, "the stream has a model now: connect again"))
 
-    def _stream(self, record: StreamRecord) -> Stream | None:
-        """A stream that is to be scored; None: there is no model for it yet."""
+    def _stream(self, record: StreamRecord, *, fresh: bool = False) -> Stream | None:
+        """A stream that is to be scored, `fresh`: of another scene; None: there is no model for it yet."""
         limits = FrameLimits(self._settings.max_frame_bytes, self._settings.max_pixels)
         model = self._model(record.options)
         if model is None:
             return None
-        sentry = Sentry(self._store.reference(record.id))
+        sentry = Sentry(None if fresh else self._store.reference(record.id))
         return Stream(record, model, frame_limits=limits, backlog=self.backlog, sentry=sentry)
 
     def _model(self, options: StreamOptions) -> Model | None:

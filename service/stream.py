@@ -174,6 +174,11 @@ class Stream:
         return dropped
 
     @property
+    def concluded(self) -> bool:
+        """Whether it is known of every frame that came in what became of it."""
+        return self.scored + sum(self.dropped.values()) >= self.frames_in
+
+    @property
     def unannounced(self) -> int:
         """Frames that were dropped without a word so far: all but those of a source that is too slow."""
         return sum(self._dropped.values()) - self._dropped[Dropped.TOO_SLOW] + self.queue.overtaken + self._oversized

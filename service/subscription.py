@@ -130,6 +130,10 @@ class Subscription:
             self._wake.set()
             self._ended.set()
 
+    async def wait_ended(self) -> None:
+        """Returns when nothing more will come."""
+        await self._ended.wait()
+
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         self._join(self)
         try:

@@ -51,6 +51,10 @@ class Unscored:
         """All frames: none has a score."""
         return dict.fromkeys(Dropped, 0) | {Dropped.UNLEARNED: self.frames_in}
 
+    @property
+    def concluded(self) -> bool:
+        return True
+
     def offer(self, frame: IncomingFrame) -> bool:
         """Takes a frame in; False: it is closed."""
         if self.closed:

@@ -61,7 +61,9 @@ def watched(stuck: Callable[[], float], limit: float, end: Callable[[float], Non
     """Has a thread look at an engine meanwhile, and end the process when it hangs.
 
     A native call that holds the interpreter's lock stops this thread too. Then the interpreter's own watch, which needs
-    no lock, writes the threads' places to standard error and ends the process with exit code 1.
+    no lock, writes the threads' places to standard error and ends the process with exit code 1. It goes by the clock
+    alone, so it also ends a process that was stopped as a whole (SIGSTOP, a frozen container) for longer than that,
+    when it goes on: nothing inside a process can tell one from the other.
 
     Args:
         stuck: see `Watch`.

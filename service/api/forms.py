@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +66,13 @@ class FormToFolder(MultiPartParser):
         """
         if not self.headers.get("content-type", "").lower().startswith("multipart/form-data"):
             raise MultiPartException("expected multipart/form-data")
-        items = (await self.parse()).multi_items()
+        try:
+            items = (await self.parse()).multi_items()
+        except BaseException:
+            for open_file in self._files_to_close_on_error:
+                with suppress(OSError):  # what is still buffered may not find room on the disk
+                    open_file.close()
+            raise
         files = tuple(item for _, item in items if isinstance(item, UploadFile))
         for file in files:
             await file.close()

@@ -35,7 +35,7 @@ async def jobs(
     return JobPage(jobs=[job_view(job) for job in found], next=following)
 
 
-@router.get("/{id}", operation_id="read_job", dependencies=[READ], responses=problems(404))
+@router.get("/{id}", operation_id="read_job", name="read_job", dependencies=[READ], responses=problems(404))
 async def job(id: str, running: Running) -> JobView:
     """One job: its state, and progress from 0 to 1."""
     return job_view(await asyncio.to_thread(running.jobs.get, id))

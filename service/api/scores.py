@@ -18,7 +18,7 @@ from service.auth import key_of
 from service.monitor import Monitor
 from service.problems import Problem
 from service.replay import Position
-from service.subscription import REVOKED, Subscription
+from service.subscription import GRACE, REVOKED, Subscription
 
 KEEP_ALIVE = 15.0
 """Seconds of silence after which an event stream gets a comment, for proxies that cut off what is silent."""
@@ -142,25 +142,34 @@ def _events(
         visit.leave()
         raise
     visit.on_revoked = partial(subscription.end, REVOKED)
-    response = _EventStream(_lines(subscription), visit.leave)
+    response = _EventStream(subscription, visit.leave)
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     return response
 
 
 class _EventStream(StreamingResponse):
-    """Counts as a client until it has ended, however it ends."""
+    """Counts as a client until it has ended, however it ends; one that reads nothing is given up soon after that."""
 
-    def __init__(self, lines: AsyncGenerator[bytes, None], leave: Callable[[], object]) -> None:
-        super().__init__(lines, media_type="text/event-stream")
-        self._lines = lines
+    def __init__(self, subscription: Subscription, leave: Callable[[], object]) -> None:
+        self._lines = _lines(subscription)
+        super().__init__(self._lines, media_type="text/event-stream")
+        self._subscription = subscription
         self._leave = leave
 
     async def __call__(self, *arguments: Any) -> None:
+        sending = asyncio.create_task(super().__call__(*arguments))
+        ended = asyncio.create_task(self._subscription.wait_ended())
         try:
-            async with aclosing(self._lines):
-                await super().__call__(*arguments)
+            await asyncio.wait({sending, ended}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({sending}, timeout=GRACE)
+            if sending.done():
+                sending.result()
         finally:
+            sending.cancel()
+            ended.cancel()
+            await asyncio.gather(sending, ended, return_exceptions=True)
+            await self._lines.aclose()
             self._leave()
 
 

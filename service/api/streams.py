@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -84,9 +83,8 @@ async def read(id: str, running: Running) -> StreamView:
 @router.patch("/{id}", operation_id="change_stream", dependencies=[ADMIN], responses=problems(404, 409))
 async def change(id: str, body: StreamChange, running: Running) -> StreamView:
     """Change a stream while it runs."""
-    given = body.model_fields_set
-    options = replace(running.roster.get(id).record.options, **body.changes(given))
-    member = await asyncio.to_thread(running.roster.change, id, name=body.name, options=options)
+    changes = body.changes(body.model_fields_set)
+    member = await asyncio.to_thread(running.roster.change, id, name=body.name, changes=changes)
     return stream_view(member, running.store.epoch)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,7 @@ WAIT = 60.0
 
 _MOST_WAITED_ROWS = 20_000
 _CHUNK = 1 << 20
+_LOOK = 16 << 20  # bytes of an upload between two looks at what is free on the disk
 _NAME = re.compile(r"[^\x00-\x1f\x7f/\\]{1,200}")
 _RESULTS = problems(404, 409, 413, 415, 429, 507)
 
@@ -77,12 +79,12 @@ def make_router(max_upload_bytes: int) -> APIRouter:
                 return await _again(request, running, claim.made, wait)
             id, folder = await asyncio.to_thread(running.jobs.admit, _length(request))
             try:
-                form = await _receive_form(request, folder)
+                form = await _receive_form(request, running, folder)
                 names = tuple(_named(file.filename or "") for file in form.files)
                 await asyncio.to_thread(_check_files, folder, names)
                 options = _options(form.fields)
                 await asyncio.to_thread(claim.remember, id)
-                return await _submit(running, id, names, options, wait)
+                return await _submit(request, running, id, names, options, wait)
             except BaseException:
                 running.jobs.discard(folder)
                 raise
@@ -117,9 +119,9 @@ def make_router(max_upload_bytes: int) -> APIRouter:
                 return await _again(request, running, claim.made, fields.wait)
             id, folder = await asyncio.to_thread(running.jobs.admit, _length(request))
             try:
-                await _receive(request, folder / "0", file)
+                await _receive(_body(request, running), folder / "0", file)
                 await asyncio.to_thread(claim.remember, id)
-                return await _submit(running, id, (file,), options, fields.wait)
+                return await _submit(request, running, id, (file,), options, fields.wait)
             except BaseException:
                 running.jobs.discard(folder)
                 raise
@@ -132,13 +134,24 @@ class _Query(Fields):
     ticket: str | None = None
 
 
-async def _receive(request: Request, path: Path, name: str) -> None:
+async def _body(request: Request, running: Monitor) -> AsyncGenerator[bytes, None]:
+    """The body of an upload as it comes. Several at once, or one of unknown length, must not fill the disk."""
+    room = _LOOK
+    async for chunk in request.stream():
+        room -= len(chunk)
+        if room < 0:
+            await asyncio.to_thread(running.jobs.check_space)
+            room = _LOOK
+        yield chunk
+
+
+async def _receive(body: AsyncGenerator[bytes, None], path: Path, name: str) -> None:
     """Writes a body to disk as it comes."""
     with path.open("xb") as file:
         head = b""
         pending = bytearray()
         checked = False
-        async for chunk in request.stream():
+        async for chunk in body:
             pending += chunk
             if not checked and len(pending) >= SNIFFED:
                 _check(bytes(pending[:SNIFFED]), name)
@@ -152,10 +165,10 @@ async def _receive(request: Request, path: Path, name: str) -> None:
         await asyncio.to_thread(file.write, pending)
 
 
-async def _receive_form(request: Request, folder: Path) -> Form:
+async def _receive_form(request: Request, running: Monitor, folder: Path) -> Form:
     """Writes the files of a form to disk as they come, and gives the rest of it."""
     try:
-        return await FormToFolder(request.headers, request.stream(), folder).form()
+        return await FormToFolder(request.headers, _body(request, running), folder).form()
     except MultiPartException as error:
         raise Problem(422, f"the form cannot be read: {error.message}") from None
 
@@ -172,7 +185,7 @@ async def _again(request: Request, running: Monitor, id: str, wait: bool) -> Job
     """The answer to an upload that has been made already. It is read to its end, or the client would not hear it."""
     async for _ in request.stream():
         pass
-    return await _answer(running, running.jobs.get(id), wait)
+    return await _answer(request, running, running.jobs.get(id), wait)
 
 
 def _check(head: bytes, name: str) -> None:
@@ -182,11 +195,13 @@ def _check(head: bytes, name: str) -> None:
         raise Problem(415, f"{name}: {error}") from None
 
 
-async def _submit(running: Monitor, id: str, names: tuple[str, ...], options: JobOptions, wait: bool) -> JobView:
-    return await _answer(running, await asyncio.to_thread(running.jobs.submit, id, names, options), wait)
+async def _submit(
+    request: Request, running: Monitor, id: str, names: tuple[str, ...], options: JobOptions, wait: bool
+) -> JobView:
+    return await _answer(request, running, await asyncio.to_thread(running.jobs.submit, id, names, options), wait)
 
 
-async def _answer(running: Monitor, job: Job, wait: bool) -> JobView:
+async def _answer(request: Request, running: Monitor, job: Job, wait: bool) -> JobView:
     id = job.id
     if wait:
         job = await running.jobs.wait(id, WAIT)
@@ -196,7 +211,7 @@ async def _answer(running: Monitor, job: Job, wait: bool) -> JobView:
             return JSONResponse(found.model_dump(mode="json"))  # type: ignore[return-value]
     response = job_view(job)
     return JSONResponse(  # type: ignore[return-value]
-        response.model_dump(mode="json"), 202, {"Location": f"/v1/jobs/{id}"}
+        response.model_dump(mode="json"), 202, {"Location": request.url_for("read_job", id=id).path}
     )
 
 

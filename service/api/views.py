@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
 from service.addresses import redact
 from service.member import Member
@@ -22,12 +22,20 @@ Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Point = tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]
 Polygon = Annotated[list[Point], Field(min_length=3, max_length=200)]
 
+_LAST = 253_402_300_799  # seconds since 1970: the end of the year 9999, which is the last that an answer can say
+
 
 def _written(moment: datetime) -> str:
     return timestamp(moment.timestamp())
 
 
 Time = Annotated[datetime, PlainSerializer(_written, return_type=str)]
+
+
+def _told(moment: datetime) -> datetime:
+    if not 0 <= moment.timestamp() < _LAST:
+        raise ValueError("expected a time from 1970 to 9999, in UTC")
+    return moment
 
 
 def moment(seconds: float | None) -> Any:
@@ -49,7 +57,9 @@ class OptionsBody(Body):
     smoothing: float | None = Field(None, ge=0, le=3600, description="Seconds of the rolling mean.")
     policy: Policy = Field("latest", description="`latest` drops the oldest waiting frame, `every` holds back.")
     max_rate: float | None = Field(None, gt=0, le=1000, description="Frames a second that are scored at most.")
-    muted_until: AwareDatetime | None = Field(None, description="Events before it are recorded and not announced.")
+    muted_until: Annotated[AwareDatetime, AfterValidator(_told)] | None = Field(
+        None, description="Events before it are recorded and not announced."
+    )
     mask: list[Polygon] = Field(
         [], max_length=100, description="Polygons in fractions of width and height; only what lies in one is scored."
     )

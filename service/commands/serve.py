@@ -17,10 +17,13 @@ from service import logs
 from service.app import create_app
 from service.faults import InputError
 from service.monitor import Monitor
+from service.patience import Silence
 from service.settings import Settings, is_loopback
 from service.watchdog import watched
 
 _ROOM = 1 << 16  # bytes of a message over the frame limit that still get an answer before the socket is closed
+_HEAD = 30.0  # seconds that the head of a request may take
+_LOOK = 10  # of the server's ticks, of which there are ten a second
 log = logging.getLogger(__name__)
 
 
@@ -30,6 +33,7 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, monitor: Monitor) -> None:
         super().__init__(config)
         self._monitor = monitor
+        self._silence = Silence(_HEAD)
 
     async def run_monitored(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts the service, and serves it until a signal comes.
@@ -43,6 +47,11 @@ class DrainingServer(uvicorn.Server):
                 await self.serve(sockets)
             finally:
                 await self._monitor.stop()
+
+    async def on_tick(self, counter: int) -> bool:
+        if not counter % _LOOK:
+            self._silence.look(self.server_state.connections)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:

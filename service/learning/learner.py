@@ -185,10 +185,9 @@ class Learner:
         if learning.model is None:
             why = f": {learning.detail}" if learning.detail else ""
             raise Problem(409, f"there is no model to activate: learning {id} is {learning.state}{why}")
-        member = self._roster.get(learning.stream)
+        self._roster.get(learning.stream)
         self._warm(self._models.get(learning.model))
-        options = replace(member.record.options, model=learning.model, threshold=None)
-        member = self._roster.change(learning.stream, options=options)
+        member = self._roster.change(learning.stream, changes={"model": learning.model, "threshold": None})
         if member.stream is not None:
             member.stream.sentry.begin_anew()  # what the model learned from is how the camera should look
         log.info("stream %s is scored by %s, learned from it", learning.stream, learning.model)

@@ -8,6 +8,8 @@ from typing import Literal
 
 Kind = Literal["event", "job", "alert"]
 
+_MOST = 2**63 - 1  # what SQLite takes for a number
+
 
 class CursorError(ValueError):
     """A cursor that this service did not make, or made for another list."""
@@ -29,6 +31,6 @@ def decode(kind: Kind, cursor: str) -> int:
     except (binascii.Error, ValueError):  # UnicodeError too
         text = ""
     found, _, key = text.partition(":")
-    if found != kind or not key.isdecimal() or encode(kind, int(key[:20])) != cursor:
+    if found != kind or not key.isdecimal() or encode(kind, int(key[:20])) != cursor or int(key) > _MOST:
         raise CursorError(f"cursor {cursor[:80]!r}: expected the `next` of an earlier page of {kind}s, unchanged")
     return int(key)

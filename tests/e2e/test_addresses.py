@@ -16,6 +16,7 @@ from service.commands.serve import server_config
 from service.faults import InputError
 from service.settings import Settings, SettingsError
 from tests.e2e.serving import served
+from tests.model.drawn import write_video
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,9 @@ def test_under_a_root_path_everything_points_below_it(tmp_path: Path, stripped: 
             client.headers["X-API-Key"] = key
             made = client.post("/v1/streams", json={"id": "gate"})
             assert made.headers["location"] == "/cameras/v1/streams/gate"
+            video = write_video(tmp_path / "v.mp4", 5).read_bytes()
+            job = client.put("/v1/videos/v.mp4", content=video)
+            assert job.headers["location"] == f"/cameras/v1/jobs/{job.json()['id']}"
             page = client.get("/docs").text
             assert "/cameras/openapi.json" in page
             assert client.get("/docs/assets/swagger-ui.css").status_code == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,36 @@ def test_a_ticket_is_good_once() -> None:
     ticket = access.tickets.issue(Caller("page", ("read",)))
     assert admit(access, call(f"ticket={ticket}", kind="websocket")).name == "page"
     assert refusal(access, call(f"ticket={ticket}", kind="websocket")) == 401
+
+
+def test_a_ticket_ends_with_its_key() -> None:
+    stored = Stored(RECORD)
+    access = Access(stored, on=True)
+    ticket = access.tickets.issue(admit(access, call(x_api_key=KEY)))
+    stored.records = [replace(RECORD, revoked=1.0)]
+    access._read_at = float("-inf")
+    assert refusal(access, call(f"ticket={ticket}")) == 401
+
+
+def test_who_comes_while_the_keys_are_read_waits_for_them() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(Stored):
+        def keys(self) -> list[KeyRecord]:
+            begun.set()
+            assert go_on.wait(60)
+            return super().keys()
+
+    async def both() -> list[Caller]:
+        access = Access(Slow(RECORD), on=True)
+        first = asyncio.create_task(access.admit(call(x_api_key=KEY), "read"))
+        await asyncio.to_thread(begun.wait)
+        second = asyncio.create_task(access.admit(call(x_api_key=KEY), "read"))
+        await asyncio.sleep(0)
+        go_on.set()
+        return [await first, await second]
+
+    assert [caller.name for caller in asyncio.run(both())] == ["gate", "gate"]
 
 
 def test_a_ticket_is_good_for_half_a_minute() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -67,3 +68,12 @@ def test_a_child_that_does_not_listen_holds_nobody_up(tmp_path: Path, monkeypatc
         child.signal(signal.SIGSTOP)
         with pytest.raises(BlockingIOError):
             child.wire.send(Message("x", {}, bytes(10 << 20)))
+
+
+def test_a_child_that_takes_long_to_be_gone_is_reaped_all_the_same(tmp_path: Path) -> None:
+    child = Child("tests.service.confined", folder=tmp_path)
+    child.kill(patience=0.0)
+    for thread in threading.enumerate():
+        if thread.name == "framewatch-reaper":
+            thread.join(60)
+    assert child.ending() == "killed by SIGKILL"

@@ -10,8 +10,10 @@ from contextlib import aclosing
 
 import orjson
 import pytest
+from starlette.types import Message
 
 from service import messages
+from service.api import scores
 from service.hub import Hub
 from service.replay import Position
 from service.subscription import Close, SubscriberLimits
@@ -125,6 +127,30 @@ async def test_a_subscriber_that_is_cut_off_while_it_waits_gets_an_error_first()
             world.clock.now += 0.5
         rest = [orjson.loads(await waiting), *[orjson.loads(data) async for data in said]]
     assert types(rest)[-1] == "error" and rest[-1]["code"] == "too_slow"
+
+
+@in_loop
+async def test_an_event_stream_that_is_never_read_is_given_up_when_it_has_ended() -> None:
+    world, left, stuck = World(), list[str](), asyncio.Event()
+    subscription = world.subscribe()
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            stuck.set()
+            await asyncio.Event().wait()
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        return {}
+
+    response = scores._EventStream(subscription, lambda: left.append("gone"))
+    answering = asyncio.create_task(response({"type": "http", "asgi": {"spec_version": "2.4"}}, receive, send))
+    await stuck.wait()
+    assert left == []
+    subscription.end(Close(1013, "messages were not read fast enough"))
+    await asyncio.wait_for(answering, 60)
+    assert left == ["gone"]
+    assert world.hub.subscribers == 0
 
 
 @in_loop

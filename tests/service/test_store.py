@@ -16,7 +16,7 @@ import pytest
 from model.states import State
 from model.tables import Row
 from service.records import KeyRecord, Score, StreamOptions, StreamRecord
-from service.store import CursorError, KeyFile, Store, StoreError, StoreUnavailable
+from service.store import CursorError, KeyFile, Store, StoreError, StoreUnavailable, cursors
 from tests.service.stored import T0, event, fill, job, score, seqs
 
 
@@ -235,7 +235,13 @@ def test_events_are_filtered_by_stream_and_label(
     assert [found.id for found in store.events(stream, label=label)[0]] == expected  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "ZXZlbnQ6", "ZXZlbnQ6MQ==", "am9iOjE", "ZXZlbnQ6wrI", "ö", "1", "9" * 999])
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        *("", "x", "ZXZlbnQ6", "ZXZlbnQ6MQ==", "am9iOjE", "ZXZlbnQ6wrI", "ö", "1", "9" * 999),
+        *(cursors.encode("event", 2**63), cursors.encode("event", 10**20 - 1)),
+    ],
+)
 def test_a_cursor_of_someone_elses_making_is_refused(store: Store, cursor: str) -> None:
     with pytest.raises(CursorError, match="expected the `next` of an earlier page of events"):
         store.events(cursor=cursor)
