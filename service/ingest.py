@@ -158,17 +158,20 @@ class Ingest:
             if self._stream.closed:
                 return False
             await self._room.wait()
-        self._running.roster.arrived(self._member, frame)
+        self._running.roster.arrivals.pushed(self._member, frame)
         return True
 
     async def _finish(self) -> None:
         """Waits until every frame is scored and its score stored; the session then ends."""
-        stream = self._stream
-        while not (stream.closed or stream.concluded):  # noqa: ASYNC110  # the engine has no word for it
+        stream, scorer = self._stream, self._running.scorer
+        while not (stream.closed or scorer.failed or stream.concluded):  # noqa: ASYNC110  # it has no word for it
             await asyncio.sleep(0.01)
-        await asyncio.wrap_future(self._running.scorer.run(lambda: None))
+        if scorer.failed:
+            await self._refuse(1011, "engine_failed", scorer.failed)
+            return
+        await asyncio.wrap_future(scorer.run(lambda: None))
         await asyncio.wrap_future(self._running.store.commit_scores([]))
-        self._running.roster.set_health(self._member, Health.ENDED, "the client has sent its last frame")
+        self._running.roster.arrivals.set_health(self._member, Health.ENDED, "the client has sent its last frame")
         await asyncio.sleep(0)
         self._end(Close(1000, "all frames are scored"))
         await asyncio.Event().wait()

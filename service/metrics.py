@@ -17,8 +17,8 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from service.pipeline import BatchReport
 from service.records import Dropped, Health, Score
-from service.scorer import BatchReport
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 

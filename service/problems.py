@@ -22,6 +22,7 @@ from service import messages
 from service.addresses import AddressError
 from service.models import ModelError, UnknownModelError
 from service.plan import OptionError
+from service.scorer import ScorerError
 from service.store import CursorError, StoreUnavailable
 
 RETRY_AFTER = 5
@@ -191,6 +192,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _STATUSES: dict[type[Exception], int] = {
     StoreUnavailable: 503,
+    ScorerError: 503,
     UnknownModelError: 404,
     ModelError: 409,
     OptionError: 422,

@@ -7,14 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from service import demo, messages
+from service import demo
 from service.addresses import AddressError
 from service.announcer import Announcer, Watch
+from service.arrivals import Arrivals
 from service.backlog import Backlog
 from service.events import STREAM_ENDED, EventTracker, TamperingTracker
 from service.hub import Hub
@@ -26,7 +26,7 @@ from service.problems import Problem, not_found
 from service.readers.failures import ErrorClass
 from service.readers.supervisor import Readers, SourceError
 from service.recorder.recorder import Recorder
-from service.records import Dropped, Health, IncomingFrame, Policy, StreamOptions, StreamRecord
+from service.records import Health, Policy, StreamOptions, StreamRecord
 from service.scorer import Scorer
 from service.sentry import Sentry
 from service.settings import Settings
@@ -43,6 +43,7 @@ class Roster:
 
     Attributes:
         backlog: what waits in their queues together.
+        arrivals: takes in what comes for them.
     """
 
     def __init__(
@@ -77,15 +78,21 @@ class Roster:
         self._recorder = recorder
         self._in_loop = in_loop
         self._clock = clock
-        self._monotonic = monotonic
         self._members: dict[str, Member] = {}
         self._changing = threading.RLock()
+        self.arrivals = Arrivals(
+            self._members.get,
+            epoch=store.epoch,
+            publish=self._publish,
+            stalled_after=settings.stalled_after_s,
+            monotonic=monotonic,
+        )
         self._readers = Readers(
             settings,
-            self._offer,
-            self._heard,
-            on_dropped=self._dropped,
-            on_still=self._keep,
+            self.arrivals.read,
+            self.arrivals.heard,
+            on_dropped=self.arrivals.dropped,
+            on_still=self.arrivals.shown,
             loops=demo.LOOPS,
         )
 
@@ -242,30 +249,12 @@ class Roster:
         """Ids of the streams that name a model."""
         return [member.id for member in self if member.record.options.model == model]
 
-    def set_health(self, member: Member, health: Health, reason: str = "", error_class: str = "") -> None:
-        """Notes and announces a stream's health; of one that is removed nothing: another may have its id by now."""
-        inlet = None if member.removed else member.inlet
-        if inlet is not None and inlet.set_health(health, reason, error_class):
-            said = messages.health(inlet.id, self._store.epoch, health, reason=reason, error_class=error_class)
-            self._publish([said])
-
-    def arrived(self, member: Member, frame: IncomingFrame) -> None:
-        """A frame of a pushed stream has come."""
-        self._spread(member, frame)
-        member.last_frame = self._monotonic()
-        if member.health is not Health.LIVE:
-            self.set_health(member, Health.LIVE)
-
     def tick(self) -> None:
         """Every second: notes senders that have gone quiet, and sources that have ended."""
-        now = self._monotonic()
         for member in self:
             if member.health in (Health.ENDED, Health.FAILED):
                 self._conclude(member)
-            if member.health is not Health.LIVE or member.sender is None:
-                continue
-            if now - member.last_frame > self._settings.stalled_after_s:
-                self.set_health(member, Health.STALLED, "no frame has come for a while")
+        self.arrivals.look(self)
 
     def close_sources(self) -> None:
         """Ends all reading of cameras and files, and waits for it."""
@@ -314,8 +303,11 @@ class Roster:
             member.stream.close()
         if member.unscored is not None:
             member.unscored.closed = True
-        with suppress(CancelledError):  # an engine that has given up: the next start closes the event
-            self._scorer.run(partial(self._announcer.end, member.watch, STREAM_ENDED)).result()
+        end_events = partial(self._announcer.end, member.watch, STREAM_ENDED)
+        try:
+            self._scorer.run(end_events).result()
+        except CancelledError:  # the engine has given up: nobody else touches the events any more
+            end_events()
         member.removed = True
 
     def _conclude(self, member: Member) -> None:
@@ -380,7 +372,7 @@ class Roster:
             )
         except (SourceError, AddressError) as error:
             log.warning("stream %s is not read: %s", record.id, error)
-            self.set_health(member, Health.FAILED, str(error), ErrorClass.REFUSED)
+            self.arrivals.set_health(member, Health.FAILED, str(error), ErrorClass.REFUSED)
 
     def _release(self, member: Member, unscored: Unscored) -> None:
         """There is a model now: the source is opened anew, as the stream is to have it."""
@@ -414,44 +406,6 @@ class Roster:
                 self._readers.check(record.source)
             except SourceError as error:
                 raise Problem(422, str(error)) from None
-
-    def _offer(self, id: str, frame: IncomingFrame) -> bool:
-        """For the readers. A frame of a stream that is gone counts as taken."""
-        member = self._members.get(id)
-        inlet = None if member is None else member.inlet
-        if member is None or inlet is None or inlet.closed:
-            return True
-        taken = inlet.offer(frame)
-        if taken:
-            self._spread(member, frame)
-        return taken
-
-    def _spread(self, member: Member, frame: IncomingFrame) -> None:
-        """A frame was taken in: it goes to whoever keeps frames."""
-        if member.ring is not None and isinstance(frame.data, bytes):
-            member.ring.add(frame.captured, frame.data)
-        for tap in tuple(member.taps):
-            tap(frame)
-
-    def _keep(self, id: str, captured: float, still: bytes) -> None:
-        """For the readers: a picture of a source whose frames come decoded."""
-        member = self._members.get(id)
-        if member is not None and member.ring is not None:
-            member.ring.add(captured, still)
-
-    def _heard(self, id: str, health: Health, reason: str, error_class: str) -> None:
-        """For the readers."""
-        member = self._members.get(id)
-        if member is not None:
-            self.set_health(member, health, reason, error_class)
-            if health in (Health.ENDED, Health.FAILED):
-                log.info("stream %s: %s %s", id, health.value, reason)
-
-    def _dropped(self, id: str, cause: Dropped, count: int) -> None:
-        """For the readers."""
-        member = self._members.get(id)
-        if member is not None:
-            member.lost[cause] += count
 
     def _publish(self, said: list[Message]) -> None:
         self._in_loop(partial(self._hub.publish, said))

@@ -7,29 +7,27 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
-from itertools import repeat
 from typing import TypeVar
 
-from service.batching import Batcher, BatchLimits, Ticket
+from service.batching import Batcher, BatchLimits
 from service.decoders import Decoders
-from service.lanes import Begun, Lanes, Result, warm
+from service.lanes import warm
 from service.mailbox import Mailbox
 from service.models import Model
+from service.pipeline import BatchReport, Pipeline
 from service.runs import Run
 from service.seats import ClipSeat
 from service.stream import Outcome, Stream
-from service.tickets import ClipTicket, StreamTicket
+from service.tickets import ClipTicket
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 HEARTBEAT = 0.5
 """Seconds between two beats of an engine that has nothing to do."""
-
-_GOOD_BATCHES = 100  # after so many, a batch size halved for want of memory is doubled
 
 
 class ScorerError(RuntimeError):
@@ -53,49 +51,6 @@ class ScorerLimits:
     decoders: int | None = None
     restarts: int = 5
     restarts_within: float = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class BatchReport:
-    """What a batch took, for the metrics.
-
-    Attributes:
-        frames: that were scored, those of clips included.
-        clip_frames: of these, of clips.
-        size: that batches may have at present, at most.
-        waited: for each stream's frame, seconds from its coming to the batch, decoding included.
-        decoded: for each stream's frame that was scored, seconds of decoding.
-        stages: seconds of the batch by stage: copy, encoder, windows, publish.
-    """
-
-    frames: int
-    clip_frames: int
-    size: int
-    waited: tuple[float, ...]
-    decoded: tuple[float, ...]
-    stages: dict[str, float]
-
-
-@dataclass(slots=True, eq=False)
-class _Batch:
-    """Frames that are being scored.
-
-    Attributes:
-        left: of them, those of which nothing is told yet.
-        taken: those that are to be scored.
-        begun: monotonic seconds.
-        device: `taken` on the device.
-    """
-
-    left: deque[Ticket]
-    taken: Sequence[Ticket]
-    begun: float
-    device: Begun | None = None
-
-    @property
-    def encoding(self) -> bool:
-        """Whether threads work on it, so that the engine has time for another one."""
-        return self.device is not None and self.device.encoding
 
 
 class Scorer:
@@ -127,17 +82,12 @@ class Scorer:
         self.restarts = 0
         self.failed = ""
         self._limits = limits or ScorerLimits()
-        self._on_results = on_results
-        self._on_batch = on_batch
-        self._clock = clock
         self._monotonic = monotonic
         self._batcher = Batcher(self._limits.batch, monotonic=monotonic)
-        self._lanes = Lanes(self._halve)
-        self._size = self._limits.batch.size
-        self._good = 0  # batches since the memory was short
+        self._pipeline = Pipeline(
+            self._limits.batch.size, on_results=on_results, on_batch=on_batch, clock=clock, monotonic=monotonic
+        )
         self._mail = Mailbox(self._batcher.nudge)
-        self._under_way: deque[_Batch] = deque()
-        self._at_work: _Batch | None = None  # the one that a crash costs
         self._crashes: deque[float] = deque()
         self._beat = -math.inf
         self._stopping = False
@@ -162,7 +112,7 @@ class Scorer:
     @property
     def slots(self) -> int:
         """How many slots of the banks are in use, by streams and by clips."""
-        return self._lanes.slots
+        return self._pipeline.lanes.slots
 
     def start(self) -> None:
         """Starts the threads."""
@@ -223,7 +173,7 @@ class Scorer:
     def leave(self, seat: ClipSeat) -> None:
         """Forgets a clip."""
         self._batcher.remove(seat)
-        self._mail.post(lambda: self._lanes.release(seat.slot))
+        self._mail.post(lambda: self._pipeline.lanes.release(seat.slot))
 
     def run(self, function: Callable[[], T]) -> Future[T]:
         """Runs something on the engine's thread between two batches: what touches the device.
@@ -243,28 +193,22 @@ class Scorer:
             Exception: whatever the model raises.
         """
         try:
-            self.run(lambda: warm(model, self._size)).result()
+            self.run(lambda: warm(model, self._pipeline.size)).result()
         except CancelledError:
             raise ScorerError(self.failed or "the scorer has stopped") from None
 
     def _idle(self) -> bool:
-        return not self._under_way and self._batcher.idle
+        return self._pipeline.empty and self._batcher.idle
 
     def _change(self, stream: Stream) -> None:
         run = self._batcher.change(stream, stream.plan)
         if run is not None:
-            self._lanes.limit(run.slot, stream.plan.region)
+            self._pipeline.lanes.limit(run.slot, stream.plan.region)
         self._release(self._batcher.idle_runs([stream]))
 
     def _release(self, runs: Iterable[Run]) -> None:
         for run in runs:
-            self._lanes.release(run.slot)
-
-    def _halve(self, failed: int) -> None:
-        """Memory was short for a batch of this size."""
-        self._size = max(1, min(self._size, failed) // 2)
-        self._good = 0
-        log.warning("out of memory with a batch of %d frames: going on with %d", failed, self._size)
+            self._pipeline.lanes.release(run.slot)
 
     def _work(self) -> None:
         while not self._stopping and not self.failed:
@@ -273,8 +217,7 @@ class Scorer:
             except Exception as error:
                 log.exception("the scorer has crashed")
                 self._recover(error)
-        while self._under_way:
-            self._lose(self._under_way[0], self.failed or "the scorer has stopped")
+        self._pipeline.lose(self.failed or "the scorer has stopped", all=True)
         self._mail.read()
 
     def _loop(self) -> None:
@@ -283,7 +226,7 @@ class Scorer:
             self._beat = self._monotonic()
             self._mail.read()
             busy = self._work_once(busy)
-        while self._under_way:
+        while not self._pipeline.empty:
             self._finish()
 
     def _work_once(self, busy: bool) -> bool:
@@ -292,87 +235,23 @@ class Scorer:
         While threads encode a batch, the one before it is finished. While this waits for frames nothing holds the last
         one.
         """
+        pipeline = self._pipeline
         patience = self._limits.batch_wait if busy else 0.0
-        timeout = 0.0 if self._under_way else HEARTBEAT
-        batch = self._batcher.take(size=self._size, timeout=timeout, patience=patience)
+        timeout = HEARTBEAT if pipeline.empty else 0.0
+        batch = self._batcher.take(size=pipeline.size, timeout=timeout, patience=patience)
         if batch:
-            self._begin(batch)
-        under_way = self._under_way
-        if len(under_way) > 1 or (under_way and not (batch and under_way[0].encoding)):
+            pipeline.begin(batch)
+        if pipeline.full or not (pipeline.empty or (batch and pipeline.encoding)):
             self._finish()
         return bool(batch)
 
-    def _begin(self, tickets: list[Ticket]) -> None:
-        batch = _Batch(deque(tickets), [ticket for ticket in tickets if ticket.taken], self._monotonic())
-        self._under_way.append(batch)
-        self._at_work = batch
-        batch.device = self._lanes.begin(batch.taken)
-        self._at_work = None
-
     def _finish(self) -> None:
-        batch = self._at_work = self._under_way[0]
-        results = self._lanes.finish(batch.device) if batch.device is not None and batch.taken else []
-        streams = {ticket.stream for ticket in batch.left if isinstance(ticket, StreamTicket)}
-        published = self._conclude(batch, iter(results))
-        self._end(batch)
+        streams = self._pipeline.finish()
         self._release(self._batcher.idle_runs(streams))
-        self._grow()
-        if batch.taken:
-            self._report(batch, published)
-
-    def _end(self, batch: _Batch) -> None:
-        self._at_work = None
-        self._under_way.remove(batch)
-        if batch.device is not None:
-            self._lanes.let_go(batch.device)
-
-    def _conclude(self, batch: _Batch, results: Iterator[Result]) -> float:
-        """Hands out what became of the batch's frames; gives the seconds that took."""
-        began = self._monotonic()
-        now = self._clock()
-        outcomes: list[Outcome] = []
-        try:
-            while batch.left:
-                ticket = batch.left.popleft()
-                result = next(results) if ticket.taken else Result()
-                if isinstance(ticket, ClipTicket):
-                    ticket.conclude(result)
-                elif (outcome := ticket.conclude(result, now)) is not None:
-                    outcomes.append(outcome)
-        finally:
-            if outcomes:
-                _tell(self._on_results, outcomes)
-        return self._monotonic() - began
-
-    def _grow(self) -> None:
-        """Tries larger batches again when the memory has sufficed for a while."""
-        self._good += 1
-        if self._size < self._limits.batch.size and self._good >= _GOOD_BATCHES:
-            self._size = min(2 * self._size, self._limits.batch.size)
-            self._good = 0
-
-    def _report(self, batch: _Batch, published: float) -> None:
-        of_streams = [ticket for ticket in batch.taken if isinstance(ticket, StreamTicket)]
-        seconds = self._lanes.seconds
-        report = BatchReport(
-            frames=len(batch.taken),
-            clip_frames=len(batch.taken) - len(of_streams),
-            size=self._size,
-            waited=tuple(batch.begun - ticket.queued for ticket in of_streams),
-            decoded=tuple(ticket.decode_seconds for ticket in of_streams),
-            stages={
-                "copy": seconds.copy,
-                "encoder": seconds.encoder,
-                "windows": seconds.windows,
-                "publish": published,
-            },
-        )
-        _tell(self._on_batch, report)
 
     def _recover(self, error: Exception) -> None:
         """After a crash: the frames that were being scored are lost, their streams begin new windows."""
-        if self._at_work is not None:
-            self._lose(self._at_work, f"the scorer has crashed: {error}")
+        self._pipeline.lose(f"the scorer has crashed: {error}", all=False)
         now = self._monotonic()
         self._crashes.append(now)
         while now - self._crashes[0] > self._limits.restarts_within:
@@ -384,23 +263,6 @@ class Scorer:
         log.critical("%s; it is not started again", self.failed)
         self._close(self.failed)
 
-    def _lose(self, batch: _Batch, reason: str) -> None:
-        for ticket in batch.left:
-            ticket.slot.broken = True
-        self._end(batch)
-        try:
-            self._conclude(batch, repeat(Result(fault=reason)))
-        except Exception:
-            log.exception("the scorer could not tell what it has lost")
-
     def _close(self, reason: str) -> None:
         for ticket in self._batcher.close():
             ticket.fail(ScorerError(reason))
-
-
-def _tell(listener: Callable[[T], object], news: T) -> None:
-    """Calls a listener whose faults are not the engine's."""
-    try:
-        listener(news)
-    except Exception:
-        log.exception("a listener of the scorer has failed")

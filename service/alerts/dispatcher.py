@@ -119,7 +119,8 @@ class Dispatcher:
 
     def release(self, webhook: str) -> None:
         """Tries a receiver again now: it was changed, or somebody asked for it."""
-        self._receivers.pop(webhook, None)
+        receiver = self._receiver(webhook)  # which may be busy: a message that is under way is not sent twice
+        receiver.failures, receiver.held_until, receiver.error = 0, 0.0, ""
         self.wake()
 
     def error(self, webhook: str) -> str:
@@ -148,7 +149,7 @@ class Dispatcher:
             return wait
         try:
             for webhook, alert in self._due():
-                self._receiver(webhook).busy = True
+                self._receiver(webhook.id).busy = True
                 self._pool.submit(self._work, webhook, alert)
             wait = self._next_look() - self._clock()
             if self._clock() - self._pruned >= _PRUNE_EVERY:
@@ -164,7 +165,7 @@ class Dispatcher:
         now = self._clock()
         found = []
         for webhook in self._outbox.webhooks():
-            receiver = self._receiver(webhook)
+            receiver = self._receiver(webhook.id)
             if webhook.enabled and not receiver.busy and receiver.held_until <= now:
                 alert = self._outbox.next(webhook.id, now)
                 if alert is not None:
@@ -175,17 +176,17 @@ class Dispatcher:
         """When something may be due; a receiver that is busy wakes by itself."""
         moments = [self._clock() + _LOOK_EVERY]
         for webhook in self._outbox.webhooks():
-            receiver = self._receiver(webhook)
+            receiver = self._receiver(webhook.id)
             due = None if receiver.busy or not webhook.enabled else self._outbox.next_due(webhook.id)
             if due is not None:
                 moments.append(max(due, receiver.held_until))
         return min(moments)
 
-    def _receiver(self, webhook: Webhook) -> _Receiver:
-        return self._receivers.setdefault(webhook.id, _Receiver())
+    def _receiver(self, webhook: str) -> _Receiver:
+        return self._receivers.setdefault(webhook, _Receiver())
 
     def _work(self, webhook: Webhook, alert: Alert) -> None:
-        receiver = self._receiver(webhook)
+        receiver = self._receiver(webhook.id)
         try:
             self._attempt(webhook, alert)
         except StoreUnavailable as error:
@@ -199,7 +200,7 @@ class Dispatcher:
             self.wake()
 
     def _attempt(self, webhook: Webhook, alert: Alert) -> None:
-        receiver = self._receiver(webhook)
+        receiver = self._receiver(webhook.id)
         reply = self._send(webhook, alert)
         now = self._clock()
         alert = replace(alert, attempts=alert.attempts + 1, error=reply.error)

@@ -45,4 +45,4 @@ async def ingest(
         member.sender = None
         visit.leave()
         if member.health is not Health.ENDED:
-            running.roster.set_health(member, Health.RECONNECTING, "the client went away")
+            running.roster.arrivals.set_health(member, Health.RECONNECTING, "the client went away")

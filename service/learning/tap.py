@@ -25,6 +25,10 @@ class Tap:
         self._bytes = 0
         self._changed = threading.Condition()
 
+    def __len__(self) -> int:
+        """How many frames wait."""
+        return len(self._frames)
+
     def __call__(self, frame: IncomingFrame) -> None:
         """A frame has come. From any thread; never waits."""
         with self._changed:

@@ -18,9 +18,10 @@ from tests.conftest import ROOT
 from tests.docs.conftest import FRAMES
 from tests.docs.pages import DOCS, PAGES, README, blocks, commands, program
 from tests.docs.running import NOT_RUN, NOT_RUN_COMMANDS, Surroundings, carry_out
+from tests.e2e.given import show as show_all
 from tests.e2e.serving import Served, wait_for
 from tests.model.detectors import INTERVAL, pictures
-from tests.service.live import jpeg, png
+from tests.service.live import png
 
 OWN = {"README.md", "alerts.md", "learning.md"}
 """Pages with a test of their own."""
@@ -96,11 +97,7 @@ def test_a_camera_is_learned_as_the_page_shows_it(place: Surroundings, service: 
                 while not any(one["state"] == "recording" and one["stream"] == "gate" for one in camera.learnings()):
                     if ended.wait(0.05):
                         return
-                with camera.ingest("gate", header=True, scores=False) as sender:
-                    for number, image in enumerate(pictures(110)):
-                        sender.send(jpeg(image), captured=1e9 + number * INTERVAL)
-                        ended.wait(0.004)
-                    list(sender.finish())
+                show_all(service, camera, "gate", pictures(110))
 
         thread = threading.Thread(target=show)
         thread.start()

@@ -36,7 +36,7 @@ def client(client: Client) -> Iterator[Client]:
         client.delete_webhook(webhook["id"])
 
 
-def until(found: Callable[[], Any], seconds: float = 90.0) -> Any:
+def until(found: Callable[[], Any], seconds: float = 200.0) -> Any:
     end = time.monotonic() + seconds
     while not (what := found()):
         assert time.monotonic() < end, "it does not come about"
@@ -217,7 +217,8 @@ def test_a_stream_shows_up_at_an_mqtt_broker(tmp_path: Path) -> None:
             excite(one, "gate")
             settled(one, "gate")
             until(lambda: "framewatch/streams/gate/problem" in heard.kept)
-            told = [payload for topic, payload in heard.all if topic == "framewatch/streams/gate/event"]
+            topic = "framewatch/streams/gate/event"
+            told = until(lambda: [payload for where, payload in heard.all if where == topic])
             assert '"type":"event.opened"' in told[0]
             assert "framewatch_mqtt_connected 1.0" in one.metrics()
             one.delete_stream("gate", purge=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import socket
 import sqlite3
@@ -27,7 +28,7 @@ from service.subscription import SubscriberLimits
 from tests.e2e.given import FRAMES, footage, send
 from tests.e2e.serving import Served, served, vanish, wait_for
 from tests.model.detectors import INTERVAL, pictures
-from tests.service.live import jpeg, png
+from tests.service.live import held, jpeg, png
 from tests.service.test_scorer_faults import crash
 
 
@@ -99,25 +100,40 @@ def test_an_engine_that_crashes_is_started_again(tmp_path: Path) -> None:
                     break
         assert "the scorer has crashed" in client.ready()[0]
         assert client.request("GET", "/healthz").status_code == 200
+        with client.ingest("gate") as sender:
+            sender.send(FRAMES[0])
+            with pytest.raises(ServiceError, match="the scorer has crashed") as error:
+                list(sender.finish())
+        assert error.value.status == 1011
+        with pytest.raises(ServiceError, match="503: the scorer has crashed"):
+            client.activate_model("door")
+        client.delete_stream("gate")
+        assert client.streams() == []
 
 
 def test_want_of_memory_costs_no_frame(service: Served, client: Client) -> None:
     client.create_stream(id="gate", policy="every")
     plain = scores(send(client, "gate", 30))
     client.create_stream(id="yard", policy="every")
-    yard = service.monitor.roster.get("yard")
-    calls: list[int] = []
+    calls = itertools.count(1)
 
     def short(images: Tensor) -> None:
-        calls.append(len(images))
-        if len(calls) == 1:  # so that the next batch is a large one
-            wait_for(lambda: yard.frames_in >= 20)
-            time.sleep(0.2)
-        elif len(calls) == 2:
+        if next(calls) == 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
+    begun = threading.Event()
+
+    def hold() -> None:
+        with held(service.monitor.scorer, decoded=4):  # so that the first batch is a large one
+            begun.set()
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    assert begun.wait(120)
     with Patched(service, short):
         pressed = scores(send(client, "yard", 30))
+    holding.join()
+    assert next(calls) > 30
     assert [message["frame"] for message in pressed] == list(range(30))
     assert [message["raw"] for message in pressed] == [
         None if message["raw"] is None else pytest.approx(message["raw"], rel=1e-5) for message in plain
@@ -164,7 +180,7 @@ def test_a_client_that_vanishes_in_the_middle_of_a_batch_costs_nobody_else_anyth
     client.delete_stream("gate")
     client.delete_stream("yard")
     wait_for(lambda: service.monitor.scorer.slots == 0)
-    assert len(service.monitor.visits) == service.monitor.hub.subscribers == 0
+    wait_for(lambda: len(service.monitor.visits) == service.monitor.hub.subscribers == 0)
 
 
 def test_a_stream_that_is_deleted_in_the_middle_of_a_batch_leaves_nothing(service: Served, client: Client) -> None:

@@ -39,7 +39,7 @@ def read(socket: ClientConnection) -> list[str]:
     said: list[str] = []
     with suppress(ConnectionClosed):
         while True:
-            said.append(str(socket.recv(timeout=30)))
+            said.append(str(socket.recv(timeout=120)))
     return said
 
 
@@ -189,7 +189,7 @@ def test_event_streams_carry_the_position_to_resume_from(client: Client) -> None
     epoch = send(client, "gate", 10)[0]["epoch"]
     url = f"{client._url}/v1/streams/gate/scores/sse"
     ids = []
-    with httpx2.stream("GET", url, headers={"Last-Event-ID": f"{epoch}:4"}, timeout=20) as response:
+    with httpx2.stream("GET", url, headers={"Last-Event-ID": f"{epoch}:4"}, timeout=120) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
         for line in response.iter_lines():
             if line.startswith("id: "):
@@ -378,7 +378,7 @@ def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
                 time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
         rest = process.stderr.read()
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
         assert "Traceback" not in rest
     finally:
         process.kill()

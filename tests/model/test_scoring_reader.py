@@ -90,4 +90,4 @@ def test_fault_of_whoever_takes_the_rows_ends_the_reading() -> None:
 
     with pytest.raises(OSError, match="disk full"):
         take()
-    assert ended.wait(10) and readers() == 0
+    assert ended.wait(120) and readers() == 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import cv2
@@ -15,6 +17,7 @@ from model.encoder import EncoderName
 from model.pictures import Image
 from service.models import Model, made
 from service.records import IncomingFrame, Score, StreamOptions, StreamRecord
+from service.scorer import Scorer
 from service.stream import Outcome, Stream
 from tests.model import detectors
 
@@ -98,6 +101,27 @@ class Outcomes:
         with self._changed:
             assert self._changed.wait_for(lambda: len(found()) >= count, seconds), f"{len(found())} of {count} outcomes"
             return found()
+
+
+@contextmanager
+def held(scorer: Scorer, *, decoded: int, seconds: float = 200.0) -> Iterator[None]:
+    """The engine does nothing until the block has ended and so many frames are decoded: they are one batch then."""
+    entered, released = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        entered.set()
+        released.wait(seconds)
+
+    scorer.run(hold)
+    assert entered.wait(seconds)
+    try:
+        yield
+        until, batcher = time.monotonic() + seconds, scorer._batcher
+        while batcher._ahead < decoded or batcher._decoding:
+            assert time.monotonic() < until, f"{batcher._ahead} of {decoded} frames"
+            time.sleep(0.005)
+    finally:
+        released.set()
 
 
 def feed(one: Stream, incoming: Sequence[IncomingFrame], *, seconds: float = 200.0) -> None:

@@ -73,7 +73,7 @@ class Publisher:
 async def read(subscription: Subscription, until: Callable[[Said], bool]) -> list[Said]:
     """What a subscriber gets up to the message that it waits for, and no more: then it is gone."""
     got: list[Said] = []
-    async with asyncio.timeout(30), aclosing(subscription.__aiter__()) as said:
+    async with asyncio.timeout(120), aclosing(subscription.__aiter__()) as said:
         async for data in said:
             got.append(orjson.loads(data))
             if until(got[-1]):

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from model.states import State
 from service.metrics import Metrics
+from service.pipeline import BatchReport
 from service.records import Dropped, Health, Score
-from service.scorer import BatchReport
 
 
 @dataclass

@@ -198,7 +198,7 @@ def test_scores_are_committed_between_the_chunks(store: Store) -> None:
 
 
 def wait_for(text: str, caplog: pytest.LogCaptureFixture) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while text not in caplog.text:
         assert time.monotonic() < until, caplog.text
         time.sleep(0.005)

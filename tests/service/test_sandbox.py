@@ -304,13 +304,13 @@ def pid_of(decoding: Decoding) -> int:
 
 def test_decoding_waits_for_its_reader_and_ends_with_it(tmp_path: Path) -> None:
     path = write_video(tmp_path / "v.mp4", 30, codec="mpeg4", size=(320, 240))
-    before = len(os.listdir("/proc/self/fd")), threading.active_count()
+    descriptors, threads = len(os.listdir("/proc/self/fd")), threading.active_count()
     with decode_in_child([Upload(path, "v.mp4")]) as decoding:
         pid = pid_of(decoding)
         assert next(iter(decoding)).number == 0
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
-    assert (len(os.listdir("/proc/self/fd")), threading.active_count()) == before
+    assert len(os.listdir("/proc/self/fd")) <= descriptors and threading.active_count() <= threads
     assert not Path(f"/proc/{pid}").exists()
 
 

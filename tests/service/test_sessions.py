@@ -125,7 +125,7 @@ def status(service: Served, cookie: str, origin: str | None) -> int:
             origin=None if origin is None else Origin(origin),
             proxy=None,
         ) as socket:
-            socket.recv(timeout=30)
+            socket.recv(timeout=120)
             return 101
     except InvalidStatus as error:
         return error.response.status_code

@@ -32,7 +32,7 @@ def test_messages_arrive_as_they_were_sent(ends: tuple[Wire, socket.socket], siz
 
     sender = threading.Thread(target=send)
     sender.start()
-    found = [wire.receive(5) for _ in sent]
+    found = [wire.receive(60) for _ in sent]
     sender.join()
     assert [(m.kind, m.head, bytes(m.payload)) for m in found if m] == [(m.kind, m.head, m.payload) for m in sent]
 
@@ -48,7 +48,7 @@ def test_messages_of_several_threads_stay_whole(ends: tuple[Wire, socket.socket]
     for thread in threads:
         thread.start()
     for _ in range(200):
-        message = wire.receive(5)
+        message = wire.receive(60)
         assert message is not None and set(message.payload) == {message.number("letter")}
     for thread in threads:
         thread.join()
@@ -56,7 +56,7 @@ def test_messages_of_several_threads_stay_whole(ends: tuple[Wire, socket.socket]
 
 def test_the_end_is_none(ends: tuple[Wire, socket.socket]) -> None:
     ends[1].close()
-    assert ends[0].ready(0) and ends[0].receive(1) is None
+    assert ends[0].ready(0) and ends[0].receive(60) is None
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_anything_else_is_an_error(ends: tuple[Wire, socket.socket], data: bytes
     sender = threading.Thread(target=send)
     sender.start()
     with pytest.raises(WireError):
-        ends[0].receive(5)
+        ends[0].receive(60)
     ends[0].close()
     sender.join()
 
@@ -101,7 +101,7 @@ def test_hanging_up_wakes_who_waits(ends: tuple[Wire, socket.socket]) -> None:
     waiting = threading.Thread(target=lambda: found.append(ends[0].receive()))
     waiting.start()
     ends[0].hang_up()
-    waiting.join(5)
+    waiting.join(60)
     assert found == [None]
 
 

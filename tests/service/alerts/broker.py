@@ -51,7 +51,7 @@ def broker(
         yield port
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _listens(port: int) -> bool:
@@ -79,7 +79,7 @@ class Ear:
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
-        assert self._subscribed.wait(20)
+        assert self._subscribed.wait(120)
 
     def _on_message(self, client: Any, userdata: Any, message: Any) -> None:
         payload = message.payload.decode()
@@ -108,7 +108,7 @@ def ear(port: int, *, password: bool = False) -> Iterator[Ear]:
         one.close()
 
 
-def until(found: Callable[[], object], seconds: float = 30.0) -> None:
+def until(found: Callable[[], object], seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not found():
         assert time.monotonic() < end, "it does not come about"

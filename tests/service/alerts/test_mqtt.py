@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -84,12 +85,23 @@ def test_a_service_that_dies_is_told_to_be_offline_by_the_broker(tmp_path: Path)
         heard.wait(framewatch__status="offline")
 
 
-def test_a_broker_that_was_away_is_told_everything_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broker_that_was_away_is_told_everything_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     port = free_port()
     with caplog.at_level(logging.WARNING), telling(port, [DOOR]) as mqtt:
         until(lambda: "cannot be reached; it is tried again" in caplog.text)
         mqtt.opened(replace(event(), id=7), None)
+        reconnect, listening = mqtt._client.reconnect, threading.Event()
+
+        def when_heard() -> Any:
+            if not listening.is_set():
+                raise ConnectionRefusedError
+            return reconnect()
+
+        monkeypatch.setattr(mqtt._client, "reconnect", when_heard)  # events are told once, and kept by no broker
         with broker(tmp_path, port=port), ear(port) as heard:
+            listening.set()
             heard.wait(framewatch__streams__door__problem="ON")
             until(lambda: any(topic.endswith("/event") for topic, _ in heard.all))
         until(lambda: not mqtt.connected)

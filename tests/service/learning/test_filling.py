@@ -65,11 +65,12 @@ class Run:
         for n in range(count):
             for tap in tuple(self._member.taps):
                 tap(IncomingFrame(n, start + n / 10, 1e9, data))
-            self._thread.join(0.002)
+                while len(tap) and self._thread.is_alive():
+                    self._thread.join(0.001)
 
     def noted(self, text: str) -> bool:
-        """Whether it says so within some seconds."""
-        for _ in range(2000):
+        """Whether it says so within a minute."""
+        for _ in range(12_000):
             if any(text in note for note in self.notes):
                 return True
             self._thread.join(0.005)

@@ -21,13 +21,16 @@ from service.readers.rtsp import RtspSource
 from service.readers.webcam import WebcamSource
 from service.records import Dropped, Health, IncomingFrame
 from tests.model.drawn import write_video
-from tests.service.readers.servers import QUICK, until
+from tests.service.readers.servers import LOCAL, until
 
-Happening = Picture | Bad | Exception | float
+Happening = Picture | Bad | Exception | float | threading.Event
 OFF = ReadError(ErrorClass.CONNECTION, "off")
 WRONG = ReadError(ErrorClass.AUTH, "wrong")
 DAMAGED = ReadError(ErrorClass.CODEC, "damaged")
 ORDER = Order(1, "url", "http://cam/", policy="every")
+QUICK = ReadOptions(
+    stalled_after=600.0, identical_after=600.0, networks=LOCAL, first_wait=0.02, longest_wait=0.05
+)  # tried again at once; silent only where a test says that time has gone by
 
 
 def pictures(*numbers: int) -> list[Picture]:
@@ -36,7 +39,7 @@ def pictures(*numbers: int) -> list[Picture]:
 
 @dataclass
 class FakeSource:
-    """Gives pictures, waits (numbers, in seconds), and fails, as it is told; then ends."""
+    """Gives pictures, waits (numbers, in seconds, or for an event), and fails, as it is told; then ends."""
 
     happenings: Iterable[Happening]
     live: bool = True
@@ -48,6 +51,8 @@ class FakeSource:
                 raise one
             if isinstance(one, float):
                 self.ended.wait(one)
+            elif isinstance(one, threading.Event):
+                one.wait(60)
             else:
                 yield one
 
@@ -72,9 +77,9 @@ class Reading:
         self.firsts.append(first)
         return self._tries[min(len(self.firsts), len(self._tries)) - 1]
 
-    def listen(self) -> None:
-        """Take in what it has to say."""
-        self.camera.tick(time.monotonic())
+    def listen(self, later: float = 0.0) -> None:
+        """Take in what it has to say, and what it will after so many seconds in which nothing happens."""
+        self.camera.tick(time.monotonic() + later)
         while (message := self.outbox.next(0.01)) is not None:
             if message.kind == "condition":
                 self.conditions.append(Condition.of(message))
@@ -89,7 +94,9 @@ class Reading:
             self.listen()
             return true()
 
-        return until(listened)
+        found = until(listened)
+        self.listen()  # what it said after it was last listened to
+        return found
 
     @property
     def healths(self) -> list[Health]:
@@ -117,7 +124,7 @@ def test_a_source_that_fails_is_tried_again_and_counts_on() -> None:
     assert reading.conditions[0] == Condition(AGAIN, "off", ErrorClass.CONNECTION)
     assert reading.camera.tries == 3
     stamps = [frame.pts for frame in reading.frames]
-    assert stamps == sorted(stamps) and stamps == pytest.approx([frame.captured for frame in reading.frames], abs=0.5)
+    assert stamps == sorted(stamps) and stamps == pytest.approx([frame.captured for frame in reading.frames], abs=60)
 
 
 @pytest.mark.parametrize("error_class", list(ErrorClass))
@@ -139,7 +146,6 @@ def test_a_camera_that_ends_its_stream_is_tried_again_a_file_is_not() -> None:
     assert reading.conditions[1] == Condition(AGAIN, "the camera ended the stream", ErrorClass.CONNECTION)
     reading = Reading([Picture(0.0, b"a", 5), Picture(0.1, b"b", 6)], order=replace(ORDER, kind="file"))
     assert reading.until(lambda: reading.camera.over)
-    reading.listen()
     assert reading.healths == [LIVE, ENDED] and reading.numbers == [5, 6] and reading.camera.tries == 1
     assert [frame.pts for frame in reading.frames] == [0.0, 0.1]
 
@@ -166,22 +172,28 @@ def test_a_camera_that_flaps_is_tried_at_the_first_pace_for_ever() -> None:
 
 def test_waits_grow_while_it_does_not_work() -> None:
     options = replace(QUICK, first_wait=0.05, longest_wait=30.0)
+    started = time.monotonic()
     reading = Reading([OFF], options=options)
-    time.sleep(1.0)
+    assert until(lambda: reading.camera.tries >= 6)
+    assert time.monotonic() - started >= 0.5 * sum(0.05 * 2**tries for tries in range(5))
     reading.camera.stop()
-    assert 3 <= reading.camera.tries <= 7
 
 
 def test_silence_is_told_and_its_end_too() -> None:
-    reading = Reading([*pictures(0), 0.5, *pictures(1), WRONG])
-    assert reading.until(lambda: reading.camera.over)
+    again = threading.Event()
+    reading = Reading([*pictures(0), again, *pictures(1), WRONG])
+    assert reading.until(lambda: reading.frames and not reading.camera._held)
+    reading.listen(later=1000.0)
+    again.set()
+    assert reading.until(lambda: reading.camera.over and FAILED in reading.healths)
     assert reading.healths == [LIVE, STALLED, LIVE, FAILED]
+    assert reading.conditions[1].reason == "no picture for 600 seconds"
 
 
 def test_a_frozen_picture_is_told() -> None:
     frozen: list[Happening] = [*pictures(0), 0.05] * 15
-    reading = Reading([*frozen, *pictures(1), WRONG])
-    assert reading.until(lambda: reading.camera.over)
+    reading = Reading([*frozen, *pictures(1), WRONG], options=replace(QUICK, identical_after=0.4))
+    assert reading.until(lambda: reading.camera.over and FAILED in reading.healths)
     assert reading.healths == [LIVE, STALLED, LIVE, FAILED]
     assert reading.conditions[1].reason == "the same picture for 0.4 seconds: is it frozen?"
     assert len(reading.frames) == 16
@@ -189,14 +201,17 @@ def test_a_frozen_picture_is_told() -> None:
 
 def test_a_source_that_is_held_back_is_not_silent() -> None:
     reading = Reading([*pictures(*range(WINDOW + 10)), WRONG])
-    end = time.monotonic() + 0.6
-    while time.monotonic() < end:
-        reading.camera.tick(time.monotonic())
-        message = reading.outbox.next(0.02)
-        if message is not None and message.kind == "condition":
-            reading.conditions.append(Condition.of(message))
-    assert reading.healths == [LIVE]
-    reading.camera.stop()
+    left = 0
+    while left < WINDOW:  # more do not leave, as nobody says that they are taken
+        message = reading.outbox.next(60)
+        assert message is not None
+        left += message.kind == "frame"
+    camera = reading.camera  # two wait in the outbox, the third for room there
+    assert until(lambda: camera._number == WINDOW + 3 and camera._held)
+    for hours in range(1, 4):
+        camera.tick(time.monotonic() + 3600.0 * hours)
+    assert reading.outbox.next(0) is None
+    camera.stop()
 
 
 def test_bad_pictures_are_counted_and_leave_a_hole_in_the_numbers() -> None:
@@ -218,8 +233,9 @@ def test_a_file_is_played_at_its_own_speed_where_it_is_not_held_back() -> None:
     started = time.monotonic()
     reading = Reading(source, order=replace(ORDER, kind="file", policy="latest"))
     assert reading.until(lambda: reading.camera.over)
-    assert 0.5 <= time.monotonic() - started < 5
-    assert reading.numbers == list(range(11))
+    assert time.monotonic() - started >= 0.5
+    overtaken = reading.dropped.get(Dropped.OVERLOAD, 0)  # where the machine is busy
+    assert reading.numbers == sorted(set(reading.numbers)) and len(reading.numbers) + overtaken == 11
 
 
 @pytest.mark.parametrize("where", [pictures(*range(5)), [60.0], [OFF]], ids=["held back", "waiting", "between tries"])
@@ -229,7 +245,7 @@ def test_it_can_be_stopped_wherever_it_is(where: list[Happening]) -> None:
     assert until(lambda: reading.camera.tries)
     time.sleep(0.05)
     reading.camera.stop()
-    assert until(lambda: threading.active_count() == threads)
+    assert until(lambda: threading.active_count() <= threads)
     reading.frames.clear()
     reading.conditions.clear()
     reading.listen()

@@ -96,7 +96,7 @@ def test_forgetting_a_camera_wakes_its_thread_and_drops_its_frames() -> None:
     feeder = threading.Thread(target=lambda: results.extend(queue.put(frame(number)) for number in range(4)))
     feeder.start()
     outbox.forget(queue)
-    feeder.join(5)
+    feeder.join(60)
     assert len(results) == 4 and not results[-1]
     assert outbox.next(0) is None and not queue.drain()
 
@@ -107,7 +107,7 @@ def test_a_policy_can_change_while_a_thread_waits() -> None:
     feeder = threading.Thread(target=lambda: all(queue.put(frame(number)) for number in range(9)))
     feeder.start()
     queue.change("latest")
-    feeder.join(5)
+    feeder.join(60)
     assert taken(outbox) == [(1, 7), (1, 8)]
 
 

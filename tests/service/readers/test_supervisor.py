@@ -34,7 +34,7 @@ class Settings:
     camera_networks: tuple[str, ...] = ("127.0.0.0/8",)
     open_timeout_s: float = 10.0
     read_timeout_s: float = 10.0
-    stalled_after_s: float = 5.0
+    stalled_after_s: float = 60.0
     identical_after_s: float = 60.0
     max_frame_bytes: int = 200_000
     max_pixels: int = 1_000_000
@@ -128,8 +128,8 @@ def test_every_kind_of_source_is_read_and_nothing_is_left(tmp_path: Path, seen: 
     assert (health, error_class) == (Health.FAILED, "auth") and "hunter2" not in reason
     assert seen.healths["webcam"][0][::2] == (Health.RECONNECTING, "connection")
     assert not Path(f"/proc/{child}").exists()
-    assert until(lambda: threading.active_count() == threads)
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert until(lambda: threading.active_count() <= threads)
+    assert until(lambda: len(os.listdir("/proc/self/fd")) <= descriptors)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])

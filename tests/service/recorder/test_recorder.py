@@ -144,6 +144,7 @@ def test_a_clip_shows_the_seconds_before_and_after_its_event_and_no_more(tmp_pat
         assert [files.began, files.ended] == pytest.approx([T0 + 1.5, T0 + 4.0])
         shows(kit.clip(opened), [((n - 15) / 10, n) for n in range(15, 41)])
         assert files.bytes == sum(path.stat().st_size for path in kit.clip(opened).parent.iterdir())
+        until(lambda: kit.told)  # from the thread of the store, behind the commit
         assert [one.state for one in kit.told] == ["ready"]
         assert kit.recorder.written == 1
 
