@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from model.ahead import ahead
 from model.chain import Chain, Scored
 from model.clips import Clip, Frame, OnBad
 from model.detector import Detector, Scores, score_of
@@ -25,7 +24,6 @@ from model.states import State
 from model.tables import Row
 
 Heat = NDArray[np.float32]
-T = TypeVar("T")
 
 BATCH = 8
 """Frames that go to the device together; results do not depend on it."""
@@ -164,8 +162,8 @@ class ClipScorer:
         """Adds raw score and heat map to the items that complete a window; reading, encoding and scoring overlap."""
         begun: deque[_Begun] = deque()
         try:
-            with closing(_ahead(items, 4 * BATCH)) as ahead:
-                for batch in _batches(ahead):
+            with closing(ahead(items, 4 * BATCH)) as read:
+                for batch in _batches(read):
                     begun.append(self._begin(slot, batch))
                     if len(begun) > IN_FLIGHT:
                         yield from self._finish(begun.popleft())
@@ -286,48 +284,3 @@ def _repeat(clip: str, item: _Item, last: Scored) -> ScoredFrame:
 def _unscored(clip: str, item: _Item, reason: str) -> ScoredFrame:
     row = Row(clip, item.frame.number, item.frame.pts, None, None, None, State.WARMING, reason)
     return ScoredFrame(row, None, item.frame.image)
-
-
-def _ahead(items: Iterator[T], depth: int) -> Generator[T]:
-    """Runs an iterator in a thread of its own, at most `depth` items ahead. Closing it ends the thread."""
-    box: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
-    stop = threading.Event()
-
-    def put(entry: tuple[T | None, BaseException | None]) -> None:
-        while not stop.is_set():
-            try:
-                box.put(entry, timeout=0.1)
-                return
-            except queue.Full:
-                continue
-
-    def run() -> None:
-        failure: BaseException | None = None
-        try:
-            for item in items:
-                put((item, None))
-                if stop.is_set():
-                    break
-        except BaseException as error:  # handed to the reader, which raises it
-            failure = error
-        close: Callable[[], None] | None = getattr(items, "close", None)
-        if close is not None:
-            close()
-        put((None, failure or _END))
-
-    thread = threading.Thread(target=run, name="framewatch-reader", daemon=True)
-    thread.start()
-    try:
-        while True:
-            item, failure = box.get()
-            if failure is _END:
-                return
-            if failure is not None:
-                raise failure
-            yield item  # type: ignore[misc]  # an entry without a failure holds an item
-    finally:
-        stop.set()
-        thread.join()
-
-
-_END = StopIteration()

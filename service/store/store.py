@@ -319,10 +319,6 @@ class Store:
         with self._readers.reading() as connection:
             return keys.every(connection)
 
-    def revoke_key(self, id: str) -> bool:
-        """Ends a key for good; whether there was a valid one."""
-        return self._write(partial(keys.revoke, id=id, now=self._clock()))
-
     # sessions
 
     def put_session(self, session: SessionRecord) -> None:
