@@ -173,7 +173,7 @@ class Models:
             return model
 
     def delete(self, name: str) -> None:
-        """Removes a model's file for good. Whoever has it loaded keeps it; see `Monitor.delete_model`.
+        """Removes a model's file for good. Whoever has it loaded keeps it; see `Activation.delete`.
 
         Raises:
             UnknownModelError: no model of that name.

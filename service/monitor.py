@@ -9,14 +9,13 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
-from pathlib import Path
 
-from model.atomic import atomic_path
 from model.checkpoint import CheckpointError, bundled
 from model.detector import Precision
 from model.device import choose_device, choose_precision
 from model.workers import Workers
 from service import demo
+from service.activation import Activation
 from service.alerts.alerting import Alerting
 from service.alerts.mqtt import StreamState
 from service.announcer import Announcer
@@ -28,7 +27,7 @@ from service.learning.learner import Learner
 from service.member import Member
 from service.messages import Message, event_files
 from service.metrics import Metrics
-from service.models import Model, ModelError, Models
+from service.models import ModelError, Models
 from service.picturing import Pictures
 from service.problems import Problem
 from service.recorder.recorder import Recorder
@@ -48,7 +47,6 @@ from service.visits import Visit, Visits
 BEAT = 5.0
 """Seconds without a sign of life after which the engine counts as stuck."""
 
-_DEMO = Path("demo")
 _KEPT_EVERY = 300  # seconds between two times at which the cameras' references are stored
 log = logging.getLogger(__name__)
 
@@ -70,6 +68,7 @@ class Monitor:
     scorer: Scorer
     hub: Hub
     roster: Roster
+    activation: Activation
     jobs: Jobs
     learner: Learner
     pictures: Pictures
@@ -157,30 +156,6 @@ class Monitor:
             found.append(self.store.degraded)
         return found
 
-    def activate(self, name: str) -> Model:
-        """Makes a model the active one, for all streams that name none; remembered for the next start.
-
-        Raises:
-            UnknownModelError, ModelError, OptionError: nothing has changed.
-        """
-        model = self.models.activate(name, warm=self.scorer.warm, switch=self.roster.follow)
-        self.roster.revive()
-        with atomic_path(self._remembered) as path:
-            path.write_text(name + "\n", encoding="utf-8")
-        log.info("model %s is active", name)
-        return model
-
-    def delete_model(self, name: str) -> None:
-        """Removes a model from the folder for good, unless it is used.
-
-        Raises:
-            UnknownModelError, ModelError: see `Models.delete`; nothing has changed.
-        """
-        if users := self.roster.uses(name):
-            raise ModelError(f"model {name} is used by {', '.join(users)}: have them use another one first")
-        self.models.delete(name)
-        log.info("model %s is deleted", name)
-
     def add_demo(self) -> tuple[Member, bool]:
         """The demo stream, and whether it was made just now.
 
@@ -211,10 +186,6 @@ class Monitor:
         if self.draining.is_set():
             raise Problem(503, "the service is stopping", retry_after=5)
         return self.visits.enter(key)
-
-    @property
-    def _remembered(self) -> Path:
-        return self.settings.data_dir / "active-model"
 
     def _build(self, precision: Precision) -> None:
         settings = self.settings
@@ -251,6 +222,7 @@ class Monitor:
         self.roster = Roster(
             *(settings, self.store, self.models, self.scorer, self.hub, announcer, self.recorder), in_loop=self.in_loop
         )
+        self.activation = Activation(self.models, self.roster, self.scorer.warm, settings.data_dir / "active-model")
         self.jobs = Jobs(settings, self.store.jobs, self.models, self.scorer)
         self.learner = Learner(settings, self.store, self.models, self.roster, warm=self.scorer.warm)
 
@@ -263,7 +235,7 @@ class Monitor:
             log.info("the first key is in %s", path)
         if self.access.sessions is not None:
             self.access.sessions.load()
-        self._activate_first()
+        self.activation.begin(settings.model)
         if any(stream.source == demo.SOURCE for stream in self.store.streams()):
             with suppress(ModelError, CheckpointError):  # the stream itself will say that its model is not there
                 self.models.give(bundled())
@@ -284,22 +256,6 @@ class Monitor:
             short_of_space=disk_is_short(settings.data_dir, settings.min_free_disk_bytes),
         )
         self._retention.start()
-
-    def _activate_first(self) -> None:
-        """The model of the settings, or else the one that was active before."""
-        asked = self.settings.model
-        if asked is not None:
-            path = bundled() if asked == _DEMO else asked
-            name = self.models.give(path) if path.is_file() else str(asked)
-            self.models.activate(name, warm=self.scorer.warm, switch=lambda model: None)
-        elif self._remembered.exists():
-            name = self._remembered.read_text(encoding="utf-8").strip()
-            try:
-                self.models.activate(name, warm=self.scorer.warm, switch=lambda model: None)
-            except ModelError as error:
-                log.warning("model %s was active before: %s", name, error)
-        if self.models.active is None:
-            log.warning("%s", NO_MODEL)
 
     def _drain(self) -> None:
         """What has come in is scored and stored."""

@@ -44,7 +44,7 @@ async def models(running: Running) -> ModelList:
 @router.post("/{name}/activate", operation_id="activate_model", dependencies=[ADMIN], responses=problems(404, 409))
 async def activate(name: str, running: Running) -> ModelView:
     """Score all streams that name no model with this one: warmed first; if it does not fit one, nothing changes."""
-    await asyncio.to_thread(running.activate, name)
+    await asyncio.to_thread(running.activation.activate, name)
     found = {one.name: one for one in await asyncio.to_thread(running.models.list)}
     return _view(found[name], running)
 
@@ -58,7 +58,7 @@ async def activate(name: str, running: Running) -> ModelView:
 )
 async def delete(name: str, running: Running) -> None:
     """Remove a model from the folder for good; one that is active, or that a stream names, is refused."""
-    await asyncio.to_thread(running.delete_model, name)
+    await asyncio.to_thread(running.activation.delete, name)
 
 
 def _view(one: Listing, running: Monitor) -> ModelView:

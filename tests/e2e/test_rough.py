@@ -107,7 +107,7 @@ def test_an_event_is_not_over_before_the_last_frame_is_scored(
         monkeypatch.setattr(scorer, "run", ask)
         member.stream.offer(IncomingFrame(0, 0.0, 1.7e9, FRAMES[0]))
         wait_for(lambda: member.stream is not None and not len(member.stream.queue))  # it is on its way
-        roster.set_health(member, Health.ENDED)
+        roster.arrivals.set_health(member, Health.ENDED)
         roster.tick()
         assert asked == []
         monkeypatch.undo()
@@ -118,7 +118,7 @@ def test_nothing_is_said_of_a_stream_that_is_removed(client: Client, service: Se
     roster = service.monitor.roster
     member = roster.get("gate")
     client.delete_stream("gate")
-    roster.set_health(member, Health.RECONNECTING, "the client went away")
+    roster.arrivals.set_health(member, Health.RECONNECTING, "the client went away")
     assert member.health is Health.CONNECTING
 
 
