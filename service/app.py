@@ -81,7 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
         max_body_size=MOST_BODY,
     )
     app.state.monitor = monitor
-    problems.install(app)
+    problems.install(app, most_uploaded=settings.max_upload_bytes)
     if settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -33,6 +33,7 @@ class Member:
         sender: of a pushed stream, while one is connected.
         lost: frames that were dropped before they came to the engine.
         last_frame: monotonic seconds of its newest frame.
+        moved: how many frames were scored when it was last looked at, and since when, monotonic seconds.
         removed: it is not in the roster any more.
         ring: its last pictures; None: they are not kept.
         taps: get every frame that is taken in; at once, from any thread, and they must not block.
@@ -47,6 +48,7 @@ class Member:
         self.sender: Sender | None = None
         self.lost: Counter[Dropped] = Counter()
         self.last_frame = 0.0
+        self.moved = (0, 0.0)
         self.removed = False
         self.ring = ring
         self.taps: set[Callable[[IncomingFrame], object]] = set()

@@ -28,6 +28,7 @@ from service.store import CursorError, StoreUnavailable
 RETRY_AFTER = 5
 """Seconds that a client should wait where nothing better is known."""
 
+_UPLOADS = "/v1/videos"
 log = logging.getLogger(__name__)
 
 
@@ -61,8 +62,13 @@ def not_found(what: str, id: object) -> Problem:
     return Problem(404, f"there is no {what} {str(id)[:80]!r}")
 
 
-def install(app: FastAPI) -> None:
-    """Makes every error of an application a problem."""
+def install(app: FastAPI, *, most_uploaded: int | None = None) -> None:
+    """Makes every error of an application a problem.
+
+    Args:
+        app: the application.
+        most_uploaded: bytes that a video may have, for whoever sends a larger one.
+    """
     answer: Any = _answer  # of a request and of a websocket alike, which the framework does but its types do not know
     app.add_exception_handler(Problem, answer)
     app.add_exception_handler(HTTPException, answer)
@@ -74,14 +80,15 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, answer)
     build = app.build_middleware_stack
     # Around everything: the framework's own limit of bodies stands outside the middleware that can be added.
-    app.build_middleware_stack = lambda: PlainRefusals(build())  # type: ignore[method-assign]
+    app.build_middleware_stack = lambda: PlainRefusals(build(), most_uploaded)  # type: ignore[method-assign]
 
 
 class PlainRefusals:
     """Makes a problem of the one refusal that the framework writes as plain text: a body announced too large."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, most_uploaded: int | None) -> None:
         self._app = app
+        self._most_uploaded = most_uploaded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -95,12 +102,16 @@ class PlainRefusals:
                 kind = Headers(raw=message["headers"]).get("content-type", "")
                 replaced = kind.startswith("text/plain")
                 if replaced:
-                    problem = Problem(413, "the body is too large")
-                    await respond(problem, scope["path"])(scope, receive, send)
+                    await respond(self._refusal(scope["path"]), scope["path"])(scope, receive, send)
             if not replaced:
                 await send(message)
 
         await self._app(scope, receive, answer)
+
+    def _refusal(self, path: str) -> Problem:
+        if self._most_uploaded is not None and _UPLOADS in path:
+            return Problem(413, f"an upload may have {self._most_uploaded} bytes at most")
+        return Problem(413, "the body is too large")
 
 
 def respond(problem: Problem, instance: str) -> Response:

@@ -16,6 +16,7 @@ from service.addresses import AddressError
 from service.announcer import Announcer, Watch
 from service.arrivals import Arrivals
 from service.backlog import Backlog
+from service.endings import Endings
 from service.events import STREAM_ENDED, EventTracker, TamperingTracker
 from service.hub import Hub
 from service.member import Member
@@ -75,6 +76,7 @@ class Roster:
         self._scorer = scorer
         self._hub = hub
         self._announcer = announcer
+        self._endings = Endings(scorer, announcer)
         self._recorder = recorder
         self._in_loop = in_loop
         self._clock = clock
@@ -250,10 +252,8 @@ class Roster:
         return [member.id for member in self if member.record.options.model == model]
 
     def tick(self) -> None:
-        """Every second: notes senders that have gone quiet, and sources that have ended."""
-        for member in self:
-            if member.health in (Health.ENDED, Health.FAILED):
-                self._conclude(member)
+        """Every second: notes senders that have gone quiet, and closes the events of sources that say nothing more."""
+        self._endings.look(self)
         self.arrivals.look(self)
 
     def close_sources(self) -> None:
@@ -309,11 +309,6 @@ class Roster:
         except CancelledError:  # the engine has given up: nobody else touches the events any more
             end_events()
         member.removed = True
-
-    def _conclude(self, member: Member) -> None:
-        """Closes the event of a stream whose last frame is scored."""
-        if member.stream is not None and member.stream.concluded and member.watch.going_on:
-            self._scorer.run(partial(self._announcer.end, member.watch, STREAM_ENDED))
 
     def _enter(self, record: StreamRecord) -> Member:
         options = record.options

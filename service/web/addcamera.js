@@ -31,6 +31,7 @@ export function addCamera(app) {
   const result = h("div", { class: "trial", role: "status" });
   const test = h("button", { type: "button", onclick: tried }, "Test the camera");
   const add = h("button", { type: "submit", class: "main" }, "Add the camera");
+  source.addEventListener("input", () => fill(result)); // it was said of another address
   get("v1/models")
     .then((found) => offer(found.models))
     .catch(() => undefined);
@@ -47,11 +48,13 @@ export function addCamera(app) {
       source.focus();
       return;
     }
+    const address = source.value;
     test.disabled = true;
     fill(result, h("p", { class: "hint" }, "Opens the camera; that may take some seconds …"));
     try {
-      const found = await post("v1/streams/test", { source: source.value.trim() });
-      if (found.ok) {
+      const found = await post("v1/streams/test", { source: address.trim() });
+      if (source.value !== address) fill(result);
+      else if (found.ok) {
         const rate = found.frame_rate ? `, ${number(found.frame_rate, 1)} pictures a second` : "";
         fill(result, h("p", { class: "good" }, `It works: ${found.width} × ${found.height}${rate}.`));
       } else {

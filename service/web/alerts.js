@@ -2,9 +2,10 @@
 
 import { get, part, patch, post, Problem, remove } from "./api.js";
 import { ask } from "./dialog.js";
-import { fill, h } from "./dom.js";
+import { fill, h, say } from "./dom.js";
 import { day } from "./format.js";
 import { attempt } from "./notices.js";
+import { Rows } from "./rows.js";
 
 /** @typedef {import("./types.js").App} App */
 /** @typedef {import("./types.js").View} View */
@@ -13,6 +14,7 @@ import { attempt } from "./notices.js";
 
 const AGAIN = 4000; // milliseconds
 const STATES = { dead: "Given up", waiting: "Waiting", sent: "Sent" };
+const NONE = { dead: "None was given up.", waiting: "None waits.", sent: "None was sent yet." };
 const TONES = { dead: "bad", waiting: "warn", sent: "good" };
 
 /**
@@ -25,55 +27,55 @@ export function alerts(app) {
   const body = h("div", { class: "stack" });
   const state = h(
     "select",
-    { "aria-label": "Which messages", onchange: () => list() },
+    { "aria-label": "Which messages", onchange: () => load() },
     Object.entries(STATES).map(([value, label]) => h("option", { value }, label)),
   );
   const ending = new AbortController();
+  const nobody = h("p", { class: "card empty pad" }, "Nobody is told yet: add a webhook below.");
+  const none = h("p", { class: "card empty pad" });
   let timer = 0;
-  let closed = false;
+  let turn = 0;
+
+  /** @type {Rows<Webhook>} */
+  const hookRows = new Rows(hooks, { key: (one) => one.id, make: (one) => ({ element: hookRow(app, one, load) }) });
+  /** @type {Rows<Alert>} */
+  const messageRows = new Rows(messages, {
+    key: (one) => one.id,
+    make: (one) => ({ element: messageRow(app, one, load) }),
+  });
 
   async function load() {
+    clearTimeout(timer);
+    const mine = ++turn;
+    const wanted = state.value;
     try {
-      const found = await get("v1/webhooks");
-      if (closed) return;
-      /** @type {Webhook[]} */
-      const all = found.webhooks;
-      fill(hooks, all.length ? all.map((one) => hookRow(app, one, load)) : h("li", { class: "empty pad" }, "Nobody is told yet: add a webhook below."));
-      if (!body.firstChild) layOut();
-      await list();
+      const [told, sent] = await Promise.all([get("v1/webhooks"), get(`v1/alerts?state=${wanted}&limit=50`)]);
+      if (mine !== turn) return;
+      if (!body.contains(messages)) layOut();
+      hookRows.show(told.webhooks);
+      messageRows.show(sent.alerts);
+      nobody.hidden = told.webhooks.length > 0;
+      none.hidden = sent.alerts.length > 0;
+      hooks.hidden = !nobody.hidden;
+      messages.hidden = !none.hidden;
+      say(none, NONE[/** @type {keyof typeof NONE} */ (wanted)]);
     } catch (error) {
-      const missing = error instanceof Problem && error.status === 404;
-      fill(body, h("p", { class: "empty" }, missing ? "This service sends no alerts." : /** @type {Error} */ (error).message));
+      if (mine !== turn) return;
+      if (!body.contains(messages)) fill(body, h("p", { class: "empty" }, refusal(/** @type {Error} */ (error))));
     }
+    timer = setTimeout(load, AGAIN);
   }
 
   function layOut() {
     fill(
       body,
+      nobody,
       hooks,
       app.may("admin") && hookForm(app, load, ending.signal),
       h("div", { class: "line spaced" }, h("h2", null, "Messages"), state),
+      none,
       messages,
     );
-  }
-
-  async function list() {
-    clearTimeout(timer);
-    try {
-      const found = await get(`v1/alerts?state=${state.value}&limit=50`);
-      if (closed) return;
-      /** @type {Alert[]} */
-      const all = found.alerts;
-      const now = JSON.stringify(all);
-      if (messages.dataset.shown !== now) {
-        messages.dataset.shown = now;
-        const none = state.value === "dead" ? "None was given up." : state.value === "sent" ? "None was sent yet." : "None waits.";
-        fill(messages, all.length ? all.map((one) => messageRow(app, one, list)) : h("li", { class: "empty pad" }, none));
-      }
-    } catch {
-      // asked again below
-    }
-    if (!closed) timer = setTimeout(list, AGAIN);
   }
 
   load();
@@ -90,11 +92,16 @@ export function alerts(app) {
       body,
     ),
     close() {
-      closed = true;
+      turn = -1;
       clearTimeout(timer);
       ending.abort();
     },
   };
+}
+
+/** @param {Error} error */
+function refusal(error) {
+  return error instanceof Problem && error.status === 404 ? "This service sends no alerts." : error.message;
 }
 
 /**

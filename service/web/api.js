@@ -13,6 +13,7 @@ export class Problem extends Error {
 }
 
 const PATIENCE = 60_000; // milliseconds
+const APART = 5000; // milliseconds between two clocks that count as none: answers take their time, and name whole seconds
 let csrf = "";
 let offset = 0;
 let refused = () => {};
@@ -63,7 +64,7 @@ export function headers(more = {}) {
  * @param {string} method
  * @param {string} path
  * @param {any} [body] Sent as JSON.
- * @param {{quiet?: boolean}} [how] `quiet`: a 401 is the caller's to answer.
+ * @param {{quiet?: boolean, patience?: number}} [how] `quiet`: a 401 is the caller's to answer; `patience`: milliseconds.
  * @returns {Promise<any>} The JSON of the answer, null without one.
  * @throws {Problem}
  */
@@ -71,7 +72,7 @@ export async function call(method, path, body, how) {
   /** @type {Response} */
   let response;
   const ended = new AbortController();
-  const timer = setTimeout(() => ended.abort(), PATIENCE);
+  const timer = setTimeout(() => ended.abort(), how?.patience ?? PATIENCE);
   try {
     response = await fetch(address(path), {
       method,
@@ -86,7 +87,7 @@ export async function call(method, path, body, how) {
     clearTimeout(timer);
   }
   const date = Date.parse(response.headers.get("Date") ?? "");
-  if (date && Math.abs(date - Date.now()) > 5000) offset = date - Date.now();
+  if (date) offset = Math.abs(date - Date.now()) > APART ? date - Date.now() : 0;
   const kind = response.headers.get("Content-Type") ?? "";
   const found = kind.includes("json") ? await response.json().catch(() => null) : null;
   if (response.ok) return found;

@@ -1,5 +1,6 @@
 /** One stream as the page knows it: what the service said of it last, and when that was. */
 
+import { serverNow } from "./api.js";
 import { Trace } from "./trace.js";
 
 /** @typedef {import("./types.js").Stream} Stream */
@@ -8,6 +9,8 @@ import { Trace } from "./trace.js";
 
 const KEPT = 4096;
 const QUIET = 5; // seconds without a score after which a number is not shown as the present one
+
+const CERTAIN = 6500; // milliseconds by which the service's clock may seem to be off; see `serverNow`
 
 /** Causes for which a frame is not scored and nothing is wrong. */
 export const LEFT_OUT = new Set(["thinned", "rate", "unlearned"]);
@@ -22,7 +25,7 @@ export class Camera {
     /** @type {Score | null} */
     this.latest = null;
     this.trace = new Trace(KEPT);
-    /** Milliseconds of `performance.now()` at which its newest score came here. */
+    /** Milliseconds of `performance.now()` at which its newest score came here, or should have. */
     this.heard = -Infinity;
     /** Counts what has changed: who draws compares it. */
     this.version = 0;
@@ -46,7 +49,7 @@ export class Camera {
     this.epoch = score.epoch;
     this.seq = score.seq;
     this.latest = score;
-    this.heard = performance.now();
+    this.heard = performance.now() - lateness(score.scored);
     this.trace.push(Date.parse(score.captured) / 1000, score);
     this.version += 1;
   }
@@ -70,7 +73,7 @@ export class Camera {
 
   get muted() {
     const until = this.view.options.muted_until;
-    return until !== null && Date.parse(until) > Date.now() ? until : null;
+    return until !== null && Date.parse(until) > serverNow() ? until : null;
   }
 
   /** @returns {number | null} Seconds from a frame to its score, on the service's clock. */
@@ -100,4 +103,15 @@ export class Camera {
     if (this.view.tampering) return "tampering";
     return this.latest?.state ?? "warming";
   }
+}
+
+/**
+ * How long something was on its way: what the service still knew of before, and what a slow line has held up.
+ *
+ * @param {string} scored When it was scored, on the service's clock.
+ * @returns {number} Milliseconds; 0 for as much as clocks may differ.
+ */
+function lateness(scored) {
+  const late = serverNow() - Date.parse(scored);
+  return late > CERTAIN ? late : 0;
 }

@@ -73,6 +73,18 @@ export function mark(element, name, value) {
   else delete element.dataset[name];
 }
 
+/**
+ * Gives a frame the shape of the picture in it, so that what is laid over the picture lies where it belongs.
+ *
+ * @param {HTMLElement} frame
+ * @param {number} width
+ * @param {number} height
+ */
+export function shape(frame, width, height) {
+  const ratio = String(width / height);
+  if (frame.style.getPropertyValue("--ratio") !== ratio) frame.style.setProperty("--ratio", ratio);
+}
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /**

@@ -2,7 +2,7 @@
 
 import { address, get, part, patch, Problem } from "./api.js";
 import { Chart } from "./chart.js";
-import { fill, h, say } from "./dom.js";
+import { fill, h, say, shape } from "./dom.js";
 import { kindWord, lasted } from "./eventrow.js";
 import { clock, day, duration, number } from "./format.js";
 import { drawHeat } from "./heat.js";
@@ -56,8 +56,9 @@ export function event(app, id) {
     try {
       found = await get(`v1/events/${id}`);
     } catch (error) {
+      if (closed) return;
       const gone = error instanceof Problem && error.status === 404;
-      fill(body, h("h1", { tabIndex: -1 }, gone ? "No such event" : "Event"), h("p", { class: "empty" }, /** @type {Error} */ (error).message));
+      if (gone || !body.contains(player)) fill(body, h("h1", { tabIndex: -1 }, gone ? "No such event" : "Event"), h("p", { class: "empty" }, /** @type {Error} */ (error).message));
       if (!gone && !closed) timer = setTimeout(load, AGAIN);
       return;
     }
@@ -162,7 +163,7 @@ export function event(app, id) {
     if (found.snapshot) {
       const image = h("img", { class: "picture", alt: "Picture at the peak of the event", src: address(found.snapshot) });
       image.addEventListener("load", () => {
-        frame.style.aspectRatio = `${image.naturalWidth} / ${image.naturalHeight}`;
+        shape(frame, image.naturalWidth, image.naturalHeight);
       });
       frame.append(image);
     }
@@ -208,6 +209,7 @@ export function event(app, id) {
     if (String(/** @type {CustomEvent} */ (said).detail.id) === id) load();
   };
   live.addEventListener("event", onEvent, { signal: ending.signal });
+  live.addEventListener("back", load, { signal: ending.signal });
   load();
   return {
     title: `Event ${id}`,

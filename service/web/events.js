@@ -3,14 +3,15 @@
 import { address, get, part } from "./api.js";
 import { fill, h, say } from "./dom.js";
 import { eventRow } from "./eventrow.js";
-import { attempt } from "./notices.js";
 import { query } from "./place.js";
+import { Rows } from "./rows.js";
 
 /** @typedef {import("./types.js").App} App */
 /** @typedef {import("./types.js").View} View */
 /** @typedef {import("./types.js").Event} FoundEvent */
 
 const PAGE = 50;
+const AGAIN = 4000; // milliseconds before another try where the service did not answer
 
 /**
  * @param {App} app
@@ -19,27 +20,32 @@ const PAGE = 50;
 export function events(app) {
   const { live } = app;
   let next = "";
-  let turn = 0;
+  let timer = 0;
+  let choice = 0; // counts
+  let looking = false;
+  let again = false;
+  let extended = false;
+  /** @type {FoundEvent[]} */
+  let shown = [];
   const list = h("ul", { class: "events card flush" });
   const said = h("p", { class: "empty", hidden: true });
-  const more = h("button", { type: "button", hidden: true, onclick: () => load(false) }, "Earlier ones");
-  const stream = h("select", { "aria-label": "Camera", onchange: () => load(true) }, h("option", { value: "" }, "All cameras"));
+  const more = h("button", { type: "button", hidden: true, onclick: goOn }, "Earlier ones");
+  const stream = h("select", { "aria-label": "Camera", onchange: choose }, h("option", { value: "" }, "All cameras"));
   const label = h(
     "select",
-    { "aria-label": "Label", onchange: () => load(true) },
+    { "aria-label": "Label", onchange: choose },
     h("option", { value: "" }, "Any label"),
     h("option", { value: "none" }, "Not labelled"),
     h("option", { value: "true" }, "True alarms"),
     h("option", { value: "false" }, "False alarms"),
   );
   const csv = h("a", { class: "button", download: "events.csv", href: address("v1/events.csv") }, "Export as CSV");
-  const wanted = query().get("stream") ?? "";
 
   const filters = () =>
     [stream.value && `stream=${part(stream.value)}`, label.value && `label=${label.value}`].filter(Boolean).join("&");
 
-  function cameras() {
-    const chosen = stream.value || wanted;
+  /** @param {string} chosen Id of one, or "". */
+  function cameras(chosen) {
     const options = [...live.cameras.values()]
       .sort((a, b) => a.view.name.localeCompare(b.view.name))
       .map((camera) => h("option", { value: camera.id }, camera.view.name));
@@ -48,37 +54,90 @@ export function events(app) {
     stream.value = chosen;
   }
 
-  /** @param {FoundEvent} event */
-  const row = (event) => eventRow(event, live.cameras.get(event.stream)?.view.name ?? event.stream);
+  const nameOf = (/** @type {FoundEvent} */ event) => live.cameras.get(event.stream)?.view.name ?? event.stream;
+  /** @type {Rows<FoundEvent>} */
+  const rows = new Rows(list, {
+    key: (event) => event.id,
+    said: (event) => [event, nameOf(event)],
+    make: (event) => ({ element: eventRow(event, nameOf(event)) }),
+  });
 
-  /** @param {boolean} anew */
-  async function load(anew) {
-    const mine = ++turn;
-    const chosen = filters();
-    csv.href = address(`v1/events.csv${chosen ? `?${chosen}` : ""}`);
-    const cursor = anew ? "" : `&cursor=${part(next)}`;
-    const found = await attempt(() => get(`v1/events?limit=${PAGE}${cursor}${chosen && `&${chosen}`}`));
-    if (!found || mine !== turn) return;
-    const rows = found.events.map(row);
-    if (anew) fill(list, rows);
-    else list.append(...rows);
+  /** Looks at the newest ones; one look at a time, and another one if something has happened meanwhile. */
+  async function load() {
+    clearTimeout(timer);
+    again = looking;
+    if (looking) return;
+    looking = true;
+    const found = await ask("");
+    looking = false;
+    if (again) load();
+    if (!found) return;
+    const oldest = found.events.at(-1)?.id ?? 0;
+    const earlier = extended ? shown.filter((event) => event.id < oldest) : [];
+    if (!earlier.length) next = found.next ?? "";
+    show([...found.events, ...earlier]);
+  }
+
+  async function goOn() {
+    const found = await ask(`&cursor=${part(next)}`);
+    if (!found) return;
+    extended = true;
     next = found.next ?? "";
+    const known = new Set(shown.map((event) => event.id));
+    show([...shown, ...found.events.filter((event) => !known.has(event.id))]);
+  }
+
+  /**
+   * @param {string} cursor
+   * @returns {Promise<{events: FoundEvent[], next: string | null} | null>} null: nobody waits for it any more.
+   */
+  async function ask(cursor) {
+    const mine = choice;
+    const chosen = filters();
+    try {
+      const found = await get(`v1/events?limit=${PAGE}${cursor}${chosen && `&${chosen}`}`);
+      return mine === choice ? found : null;
+    } catch (error) {
+      if (mine !== choice) return null;
+      if (!shown.length) say(said, `${/** @type {Error} */ (error).message} Trying again …`);
+      said.hidden = shown.length > 0;
+      timer = setTimeout(load, AGAIN);
+      return null;
+    }
+  }
+
+  /** @param {FoundEvent[]} all */
+  function show(all) {
+    shown = all;
+    rows.show(all);
     more.hidden = !next;
-    list.hidden = said.hidden = false;
-    if (list.children.length) said.hidden = true;
-    else list.hidden = true;
-    say(said, chosen ? "No event is so." : "Nothing was flagged yet. Events come in here as they happen.");
+    list.hidden = !all.length;
+    said.hidden = all.length > 0;
+    say(said, filters() ? "No event is so." : "Nothing was flagged yet. Events come in here as they happen.");
+  }
+
+  /** Other ones are wanted; the address says which, so that they are shown again by whoever comes back. */
+  function choose() {
+    const chosen = filters();
+    history.replaceState(history.state, "", `#/events${chosen && `?${chosen}`}`);
+    csv.href = address(`v1/events.csv${chosen && `?${chosen}`}`);
+    choice += 1;
+    extended = false;
+    shown = [];
+    load();
   }
 
   const onList = () => {
-    cameras();
-    load(true);
+    cameras(stream.value);
+    load();
   };
-  const onEvent = () => next === "" || list.children.length <= PAGE ? load(true) : undefined;
   live.addEventListener("list", onList);
-  live.addEventListener("event", onEvent);
-  cameras();
-  load(true);
+  live.addEventListener("event", load);
+  live.addEventListener("back", load);
+  cameras(query().get("stream") ?? "");
+  const before = query().get("label");
+  if (before && [...label.options].some((option) => option.value === before)) label.value = before;
+  choose();
   return {
     title: "Events",
     element: h(
@@ -90,9 +149,11 @@ export function events(app) {
       h("p", { class: "more" }, more),
     ),
     close() {
-      turn = -1;
+      choice = -1;
+      clearTimeout(timer);
       live.removeEventListener("list", onList);
-      live.removeEventListener("event", onEvent);
+      live.removeEventListener("event", load);
+      live.removeEventListener("back", load);
     },
   };
 }

@@ -7,6 +7,8 @@ import { attempt } from "./notices.js";
 /** @typedef {import("./types.js").Learning} Learning */
 
 const ASK = 2000; // milliseconds
+const SELDOM = 10_000; // the same while nothing goes on: somebody else may begin, or have the stream use another model
+const NOTHING = "nothing";
 const WORDS = {
   recording: "Records normal footage",
   training: "Trains",
@@ -22,6 +24,7 @@ const WORDS = {
 export function learning(camera, onChange) {
   let timer = 0;
   let closed = false;
+  let shown = "";
   const minutes = h("input", { type: "number", id: "minutes", class: "short", min: "0.1", max: "1440", step: "any", value: "30", required: true });
   const body = h("div", { class: "stack" });
   const element = h("section", { class: "card", "aria-labelledby": "learn" }, h("h2", { id: "learn" }, "Learn this camera"), body);
@@ -52,10 +55,22 @@ export function learning(camera, onChange) {
     const running = one.state === "recording" || one.state === "training";
     progress.value = one.progress;
     say(state, `${WORDS[one.state] ?? one.state}${one.detail ? `: ${one.detail}` : ""}`);
+    const used = one.model !== null && camera.view.model === one.model;
+    const now = `${one.id} ${one.state} ${used}`;
+    if (now !== shown) layOut(one, running, used);
+    shown = now;
+    if (!closed) timer = setTimeout(look, running ? ASK : SELDOM);
+  }
+
+  /**
+   * @param {Learning} one
+   * @param {boolean} running
+   * @param {boolean} used Whether the stream is scored by what was learned.
+   */
+  function layOut(one, running, used) {
     const path = `v1/learning/${part(one.id)}`;
     const cancel = h("button", { type: "button", onclick: () => attempt(async () => (await remove(path), look())) }, "Cancel");
     const use = h("button", { type: "button", class: "main", onclick: () => activate(path) }, "Use this model here");
-    const used = one.model !== null && camera.view.model === one.model;
     fill(
       body,
       state,
@@ -65,7 +80,6 @@ export function learning(camera, onChange) {
       one.state === "ready" && (used ? h("p", null, `The stream uses ${one.model}.`) : h("div", { class: "row" }, use)),
       !running && form,
     );
-    if (running && !closed) timer = setTimeout(look, ASK);
   }
 
   /** @param {string} path */
@@ -84,8 +98,13 @@ export function learning(camera, onChange) {
       const all = (await get("v1/learning")).learning;
       const mine = all.filter((one) => one.stream === camera.id);
       const newest = mine.find((one) => one.state === "recording" || one.state === "training") ?? mine[0];
-      if (newest) show(newest);
-      else fill(body, form);
+      if (newest) {
+        show(newest);
+        return;
+      }
+      if (shown !== NOTHING) fill(body, form);
+      shown = NOTHING;
+      if (!closed) timer = setTimeout(look, SELDOM);
     } catch (error) {
       if (error instanceof Problem && error.status === 404) element.hidden = true;
       else if (!closed) timer = setTimeout(look, ASK * 2);

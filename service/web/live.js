@@ -1,6 +1,6 @@
 /** All cameras, kept up to date: the list by asking every few seconds, the scores by the socket. */
 
-import { get, Problem } from "./api.js";
+import { call, get, Problem } from "./api.js";
 import { Camera } from "./camera.js";
 import { ScoreSocket } from "./socket.js";
 
@@ -9,10 +9,12 @@ import { ScoreSocket } from "./socket.js";
 
 const ASK = 4000; // milliseconds between two looks at the list
 const SOON = 300;
+const PATIENCE = 10_000; // milliseconds for the list: a service that takes longer is as good as gone
 
 /**
  * Fires `list` (cameras came or went), `link` (the connection to the service changed), `event` (a `CustomEvent` with
- * the message of an event that opened or closed, or whose clip is there).
+ * the message of an event that opened or closed, or whose clip is there), `back` (the service was gone and is there
+ * again: what else a page shows of it may be old).
  */
 export class Live extends EventTarget {
   constructor() {
@@ -21,8 +23,13 @@ export class Live extends EventTarget {
     this.cameras = new Map();
     this.loaded = false;
     this.answering = true;
+    this.ended = false;
+    this.begun = false;
+    this.lost = false;
     this.timer = 0;
-    this.asking = false;
+    this.due = Infinity;
+    this.asking = 0;
+    this.asked = Promise.resolve();
     this.socket = new ScoreSocket(
       (messages) => this.take(messages),
       () => this.linked(),
@@ -37,32 +44,52 @@ export class Live extends EventTarget {
   async start() {
     const version = await get("v1/version");
     await this.ask();
+    if (this.ended) return;
     this.socket.start(`${version.epoch}:0`); // what the service still has of this run fills the first lines
   }
 
   stop() {
+    this.ended = true;
     clearTimeout(this.timer);
     this.socket.stop();
   }
 
-  /** Looks at the list, and again in a while. */
-  async ask() {
+  /**
+   * Looks at the list, and again in a while. Who has just changed something waits for it, and sees the change: an answer
+   * that was on its way already may be older.
+   */
+  ask() {
     clearTimeout(this.timer);
-    if (!this.asking && !document.hidden) {
-      this.asking = true;
-      try {
-        this.list((await get("v1/streams")).streams);
-        this.answer(true);
-        this.socket.retry();
-      } catch (error) {
-        if (error instanceof Problem && error.status === 401) return;
-        this.answer(false);
-      } finally {
-        this.asking = false;
-      }
+    this.due = Infinity;
+    this.asking += 1;
+    this.asked = this.asked.then(() => this.look()).finally(() => {
+      this.asking -= 1;
+      if (!this.asking) this.later(ASK);
+    });
+    return this.asked;
+  }
+
+  async look() {
+    if (this.ended || document.hidden) return;
+    try {
+      const { streams } = await call("GET", "v1/streams", undefined, { patience: PATIENCE });
+      if (this.ended) return;
+      this.list(streams);
+      this.answer(true);
+      this.socket.retry();
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) return; // whoever asks next has logged in
+      this.answer(false);
     }
+  }
+
+  /** @param {number} wait Milliseconds after which the list is looked at again, at the latest. */
+  later(wait) {
+    const due = performance.now() + wait;
+    if (this.ended || this.asking || due >= this.due) return;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.ask(), ASK);
+    this.due = due;
+    this.timer = setTimeout(() => this.ask(), wait);
   }
 
   /** @param {Stream[]} streams */
@@ -94,12 +121,8 @@ export class Live extends EventTarget {
     for (const message of messages) {
       if (message.stream === null) continue;
       const camera = this.cameras.get(message.stream);
-      if (!camera) {
-        if (!this.asking) {
-          clearTimeout(this.timer);
-          this.timer = setTimeout(() => this.ask(), SOON);
-        }
-      } else if (message.type === "score") camera.score(/** @type {any} */ (message));
+      if (!camera) this.later(SOON);
+      else if (message.type === "score") camera.score(/** @type {any} */ (message));
       else if (message.type === "health") camera.changed(message);
       else if (message.type.startsWith("event.")) {
         this.dispatchEvent(new CustomEvent("event", { detail: message }));
@@ -116,9 +139,11 @@ export class Live extends EventTarget {
 
   linked() {
     this.dispatchEvent(new Event("link"));
-    if (!this.socket.connected && this.answering) {
-      clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.ask(), SOON); // why the socket closed: a login, or the service is gone
-    }
+    if (!this.socket.connected && this.answering) this.later(SOON); // why it closed: a login, or the service is gone
+    if (this.connected) {
+      if (this.lost) this.dispatchEvent(new Event("back"));
+      this.lost = false;
+    } else this.lost = this.begun;
+    this.begun ||= this.connected;
   }
 }

@@ -46,13 +46,18 @@ function run(session) {
   /** @type {View | null} */
   let view = null;
 
+  function titled() {
+    document.title = `${view?.title ?? "Not found"} · framewatch`;
+  }
+
   /** @param {boolean} first Whether the page has just been opened: then nothing takes the focus. */
   function show(first) {
     const route = find(here());
     view?.close?.();
     view = route ? route.make(app) : null;
     frame.choose(route?.menu ?? "none");
-    document.title = `${view?.title ?? "Not found"} · framewatch`;
+    titled();
+    for (const dialog of document.querySelectorAll("dialog")) dialog.close(""); // it asked about another page
     fill(frame.outlet, view?.element ?? h("p", { class: "empty" }, "There is no such page. ", h("a", { href: "#/" }, "All cameras")));
     scrollTo(0, 0);
     if (!first) /** @type {HTMLElement | null} */ (frame.outlet.querySelector("h1"))?.focus({ preventScroll: true });
@@ -61,6 +66,7 @@ function run(session) {
   const moved = () => show(false);
   fill(document.body, frame.elements);
   window.addEventListener("hashchange", moved);
+  live.addEventListener("list", titled); // a camera's page is called as the camera is
   end = () => {
     window.removeEventListener("hashchange", moved);
     view?.close?.();
@@ -75,8 +81,9 @@ async function start(live) {
   try {
     await live.start();
   } catch {
+    if (live.ended) return;
     live.answer(false);
-    setTimeout(() => start(live), AGAIN);
+    setTimeout(() => live.ended || start(live), AGAIN);
   }
 }
 

@@ -2,13 +2,16 @@
 
 import { get, part, post, remove } from "./api.js";
 import { ask } from "./dialog.js";
-import { fill, h } from "./dom.js";
+import { h, say } from "./dom.js";
 import { count, day, duration, number, size } from "./format.js";
 import { attempt } from "./notices.js";
+import { Rows } from "./rows.js";
 
 /** @typedef {import("./types.js").App} App */
 /** @typedef {import("./types.js").View} View */
 /** @typedef {import("./types.js").Model} Model */
+
+const AGAIN = 10_000; // milliseconds: cameras are learned meanwhile, and files come into the folder
 
 /**
  * @param {App} app
@@ -17,23 +20,40 @@ import { attempt } from "./notices.js";
 export function models(app) {
   const list = h("ul", { class: "models" });
   let closed = false;
+  let timer = 0;
+
+  const none = h("p", { class: "empty", hidden: true });
+  /** @type {Rows<Model>} */
+  const rows = new Rows(list, {
+    key: (one) => one.name,
+    said: (one) => [one, users(app, one)],
+    make: (one) => ({ element: card(app, one, load) }),
+  });
 
   async function load() {
-    const found = await attempt(() => get("v1/models"));
-    if (closed) return;
-    if (found) fill(list, found.models.map((/** @type {Model} */ one) => card(app, one, load)));
-    if (found && !found.models.length) {
-      fill(list, h("li", { class: "empty" }, "There is no model yet: put a checkpoint into the model folder of the service, or add a camera and let it be learned."));
+    clearTimeout(timer);
+    try {
+      const found = (await get("v1/models")).models;
+      if (closed) return;
+      rows.show(found);
+      none.hidden = found.length > 0;
+      say(none, "There is no model yet: put a checkpoint into the model folder of the service, or add a camera and let it be learned.");
+    } catch (error) {
+      none.hidden = list.children.length > 0;
+      say(none, `${/** @type {Error} */ (error).message} Trying again …`);
     }
+    clearTimeout(timer);
+    if (!closed) timer = setTimeout(load, AGAIN);
   }
 
   app.live.addEventListener("list", load);
   load();
   return {
     title: "Models",
-    element: h("div", null, h("header", { class: "head" }, h("div", null, h("h1", { tabIndex: -1 }, "Models"), h("p", { class: "summary" }, "The active one scores every camera that names no other."))), list),
+    element: h("div", null, h("header", { class: "head" }, h("div", null, h("h1", { tabIndex: -1 }, "Models"), h("p", { class: "summary" }, "The active one scores every camera that names no other."))), none, list),
     close() {
       closed = true;
+      clearTimeout(timer);
       app.live.removeEventListener("list", load);
     },
   };
@@ -42,17 +62,30 @@ export function models(app) {
 /**
  * @param {App} app
  * @param {Model} one
+ * @returns {string[]} Names of the cameras that it scores.
+ */
+function users(app, one) {
+  const used = [...app.live.cameras.values()].filter((camera) => camera.view.model === one.name);
+  return used.map((camera) => camera.view.name);
+}
+
+/**
+ * @param {App} app
+ * @param {Model} one
  * @param {() => Promise<void>} onChange
  */
 function card(app, one, onChange) {
-  const used = [...app.live.cameras.values()].filter((camera) => camera.view.model === one.name);
+  const used = users(app, one);
   const button = h("button", { type: "button", onclick: activate }, "Activate");
 
   async function activate() {
     button.disabled = true;
     button.textContent = "Warming up …";
     await attempt(() => post(`v1/models/${part(one.name)}/activate`), `${one.name} is active: every camera that names no other uses it.`);
-    await Promise.all([onChange(), app.live.ask()]);
+    button.disabled = false;
+    button.textContent = "Activate";
+    await app.live.ask();
+    await onChange();
   }
 
   async function drop() {
@@ -80,7 +113,7 @@ function card(app, one, onChange) {
     ),
     one.error && h("p", { class: "error" }, one.error),
     one.calibration && trust(one.calibration),
-    h("dl", { class: "pairs" }, facts(one, used.map((camera) => camera.view.name)).map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value)))),
+    h("dl", { class: "pairs" }, facts(one, used).map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value)))),
     selfTest(one),
   );
 }

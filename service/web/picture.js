@@ -41,7 +41,7 @@ export class PictureSocket {
     /** @type {WebSocket | null} */
     this.socket = null;
     this.open = false;
-    /** Milliseconds of `performance.now()` at which the newest picture came. */
+    /** Milliseconds of `performance.now()` at which the newest picture was the present. */
     this.heard = -Infinity;
     /** @type {Facts | null} Of the newest picture. */
     this.facts = null;
@@ -90,18 +90,20 @@ export class PictureSocket {
     let facts = null;
     /** @type {ArrayBuffer[]} */
     let parts = [];
+    let sent = 0;
     socket.onmessage = (event) => {
       if (this.socket !== socket) return;
       if (typeof event.data === "string") {
         const said = JSON.parse(event.data);
         facts = said.seq === undefined ? null : said;
         parts = [];
+        sent = performance.now(); // a slow line may take long for what follows: so old it is then
         return;
       }
       parts.push(event.data);
       if (!facts || parts.length < (this.heat ? 2 : 1)) return;
       this.backoff.reset();
-      this.decode(socket, facts, parts);
+      this.decode(socket, facts, parts, sent);
       facts = null;
     };
     socket.onclose = () => {
@@ -115,15 +117,20 @@ export class PictureSocket {
    * @param {WebSocket} socket
    * @param {Facts} facts
    * @param {ArrayBuffer[]} parts
+   * @param {number} sent Milliseconds of `performance.now()` at which it was on its way.
    */
-  async decode(socket, facts, parts) {
+  async decode(socket, facts, parts, sent) {
     const began = performance.now();
     try {
       const [picture, heat] = await Promise.all(
         parts.map((data, n) => createImageBitmap(new Blob([data], { type: n ? "image/png" : "image/jpeg" }))),
       );
-      if (this.socket !== socket) return;
-      this.heard = performance.now();
+      if (this.socket !== socket) {
+        picture.close();
+        heat?.close();
+        return;
+      }
+      this.heard = sent;
       this.facts = facts;
       this.show(facts, picture, heat ?? null);
     } catch {

@@ -34,7 +34,17 @@ export function find(path) {
   const [bare] = path.split("?");
   for (const [pattern, menu, page] of ROUTES) {
     const found = pattern.exec(bare);
-    if (found) return { menu, make: (app) => page(app, ...found.slice(1).map(decodeURIComponent)) };
+    const parts = found && decoded(found.slice(1));
+    if (parts) return { menu, make: (app) => page(app, ...parts) };
   }
   return null;
+}
+
+/** @param {string[]} parts Of an address that anybody may have written. */
+function decoded(parts) {
+  try {
+    return parts.map(decodeURIComponent);
+  } catch {
+    return null;
+  }
 }

@@ -1,5 +1,6 @@
 /** The chart of a live stream: the last minutes or the last hour, and it goes on by itself. */
 
+import { serverNow } from "./api.js";
 import { Chart } from "./chart.js";
 import { h } from "./dom.js";
 import { clock } from "./format.js";
@@ -79,7 +80,7 @@ export class ScoreChart {
     this.version = camera.version;
     const last = trace.length ? trace.time[trace.length - 1] : -Infinity;
     for (let n = camera.trace.find(last + 1e-6); n < camera.trace.length; n++) copy(camera.trace, n, trace);
-    const end = trace.length ? trace.time[trace.length - 1] : Date.now() / 1000;
+    const end = trace.length ? trace.time[trace.length - 1] : serverNow() / 1000;
     chart.window(end - this.seconds, end);
   }
 

@@ -39,8 +39,10 @@ export class ScoreSocket {
     window.removeEventListener("online", this.again);
     document.removeEventListener("visibilitychange", this.again);
     clearTimeout(this.timer);
-    this.socket?.close();
-    this.set(false);
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
+    this.connected = false; // nobody is told: who stops it knows
   }
 
   /** Somebody looks at the page again, or the network is back: no reason to wait. */
@@ -55,6 +57,7 @@ export class ScoreSocket {
     const socket = new WebSocket(socketAddress(`v1/scores?batch_ms=${BATCH}${since}`));
     this.socket = socket;
     socket.onmessage = (event) => {
+      if (this.socket !== socket) return;
       const found = JSON.parse(event.data);
       this.take(Array.isArray(found) ? found : [found]);
     };

@@ -1,7 +1,8 @@
 /** The live picture of one camera, large, with the heat map over it and the region that is scored. */
 
-import { h, mark, say } from "./dom.js";
+import { h, mark, say, shape } from "./dom.js";
 import { drawHeat } from "./heat.js";
+import { keep, kept } from "./kept.js";
 import { MaskEditor, maskOutline } from "./mask.js";
 import { PictureSocket, present } from "./picture.js";
 import { stateWord } from "./standing.js";
@@ -10,7 +11,7 @@ import { stateWord } from "./standing.js";
 
 const WIDTH = 960;
 const INTERVAL = 90; // milliseconds: about ten pictures a second
-const KEPT = "framewatch.heat";
+const KEPT = "heat";
 
 export class Stage {
   /**
@@ -34,8 +35,7 @@ export class Stage {
       this.veil,
       h("div", { class: "chips" }, this.chip),
     );
-    const kept = Number(localStorage.getItem(KEPT) ?? 70);
-    this.slider = h("input", { type: "range", id: "heat", min: "0", max: "100", step: "5", value: String(kept) });
+    this.slider = h("input", { type: "range", id: "heat", min: "0", max: "100", step: "5", value: kept(KEPT) ?? "70" });
     this.slider.addEventListener("input", () => this.fade());
     this.edit = h("button", { type: "button", onclick: () => this.draw() }, "Edit the region");
     this.controls = h(
@@ -46,7 +46,7 @@ export class Stage {
       h("span", { class: "grow" }),
       onMask && this.edit,
     );
-    this.element = h("section", { class: "card flush", "aria-label": "Live picture" }, this.frame, this.controls);
+    this.element = h("section", { class: "card flush", "aria-label": "Live picture" }, h("div", { class: "screen" }, this.frame), this.controls);
     this.shown = "";
     this.fade();
     this.picture = new PictureSocket(camera.id, {
@@ -54,7 +54,7 @@ export class Stage {
       heat: true,
       interval: INTERVAL,
       show: (facts, picture, heat) => {
-        this.frame.style.aspectRatio = `${facts.width} / ${facts.height}`;
+        shape(this.frame, facts.width, facts.height);
         present(this.canvas, picture);
         if (heat) {
           drawHeat(this.heat, heat);
@@ -67,7 +67,7 @@ export class Stage {
 
   fade() {
     this.heat.style.opacity = String(Number(this.slider.value) / 100);
-    localStorage.setItem(KEPT, this.slider.value);
+    keep(KEPT, this.slider.value);
   }
 
   /** @param {boolean} connected */

@@ -8,6 +8,7 @@ import { count, duration, number } from "./format.js";
 import { learning } from "./learning.js";
 import { muting } from "./muting.js";
 import { attempt } from "./notices.js";
+import { Rows } from "./rows.js";
 import { ScoreChart } from "./scores.js";
 import { Stage } from "./stage.js";
 import { healthWord, reasonOf, stateWord } from "./standing.js";
@@ -58,7 +59,9 @@ export function stream(app, id) {
   const timer = setInterval(() => document.hidden || page?.update(), REDRAW);
   look();
   return {
-    title: app.live.cameras.get(id)?.view.name ?? id,
+    get title() {
+      return app.live.cameras.get(id)?.view.name ?? id;
+    },
     element,
     close() {
       app.live.removeEventListener("list", look);
@@ -93,7 +96,11 @@ function cameraPage(app, camera, element) {
   const facts = new Facts();
   const mute = admin ? muting(camera, again) : null;
   const learn = admin ? learning(camera, again) : null;
+  const settings = admin ? streamSettings(camera, again) : null;
   const events = h("ul", { class: "events" });
+  const none = h("p", { class: "hint", hidden: true }, "Nothing was flagged yet.");
+  /** @type {Rows<import("./types.js").Event>} */
+  const rows = new Rows(events, { key: (event) => event.id, make: (event) => ({ element: eventRow(event, "") }) });
   const first = h("div", { class: "first-thing" });
   const aside = h("div", { class: "stack" }, mute?.element);
   fill(
@@ -125,18 +132,19 @@ function cameraPage(app, camera, element) {
         "section",
         { class: "card", "aria-labelledby": "found" },
         h("div", { class: "line" }, h("h2", { id: "found" }, "Latest events"), h("a", { href: `#/events?stream=${part(camera.id)}` }, "All")),
+        none,
         events,
       ),
       aside,
     ),
-    admin && streamSettings(camera, again),
+    settings?.element,
   );
 
   async function list() {
     try {
       const found = await get(`v1/events?stream=${part(camera.id)}&limit=${EVENTS}`);
-      fill(events, found.events.map((/** @type {import("./types.js").Event} */ event) => eventRow(event, "")));
-      if (!found.events.length) fill(events, h("li", { class: "hint" }, "Nothing was flagged yet."));
+      rows.show(found.events);
+      none.hidden = found.events.length > 0;
     } catch {
       // the next event asks again
     }
@@ -145,6 +153,7 @@ function cameraPage(app, camera, element) {
     if (/** @type {CustomEvent} */ (event).detail.stream === camera.id) list();
   };
   live.addEventListener("event", onEvent);
+  live.addEventListener("back", list);
   list();
 
   /** A camera without a model is to be learned before anything else. */
@@ -164,6 +173,7 @@ function cameraPage(app, camera, element) {
     scores.update();
     threshold.update();
     mute?.update();
+    settings?.update();
     facts.update(camera, live.connected);
   }
   update();
@@ -171,6 +181,7 @@ function cameraPage(app, camera, element) {
     update,
     close() {
       live.removeEventListener("event", onEvent);
+      live.removeEventListener("back", list);
       stage.close();
       scores.close();
       threshold.close();

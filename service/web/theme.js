@@ -1,8 +1,9 @@
 /** Light or dark: as the system has it, or as somebody chose here. Also the colours of the theme for canvases. */
 
 import { h } from "./dom.js";
+import { keep, kept } from "./kept.js";
 
-const KEPT = "framewatch.theme";
+const KEPT = "theme";
 const NAMES = /** @type {const} */ ({ system: "System", light: "Light", dark: "Dark" });
 const ORDER = /** @type {(keyof typeof NAMES)[]} */ (["system", "light", "dark"]);
 
@@ -13,14 +14,17 @@ let probe = null;
 /** Fires `change` when canvases have to be drawn anew. */
 export const theme = new EventTarget();
 
-/** @returns {keyof typeof NAMES} */
-function chosen() {
-  const kept = localStorage.getItem(KEPT);
-  return kept === "light" || kept === "dark" ? kept : "system";
+let choice = wanted(kept(KEPT));
+
+/**
+ * @param {string | null} name
+ * @returns {keyof typeof NAMES}
+ */
+function wanted(name) {
+  return name === "light" || name === "dark" ? name : "system";
 }
 
 function apply() {
-  const choice = chosen();
   if (choice === "system") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = choice;
   known.clear();
@@ -35,14 +39,15 @@ export function themeSwitch() {
   const label = h("span", { class: "wide" });
   const button = h("button", { class: "plain", type: "button", onclick: next }, icon(), label);
   function next() {
-    localStorage.setItem(KEPT, ORDER[(ORDER.indexOf(chosen()) + 1) % ORDER.length]);
+    choice = ORDER[(ORDER.indexOf(choice) + 1) % ORDER.length];
+    keep(KEPT, choice);
     apply();
     show();
   }
   function show() {
-    label.textContent = NAMES[chosen()];
-    button.setAttribute("aria-label", `Colours: ${NAMES[chosen()]}. Change`);
-    button.title = `Colours: ${NAMES[chosen()]}`;
+    label.textContent = NAMES[choice];
+    button.setAttribute("aria-label", `Colours: ${NAMES[choice]}. Change`);
+    button.title = `Colours: ${NAMES[choice]}`;
   }
   show();
   return button;

@@ -73,7 +73,8 @@ export function video(app, id) {
       h("a", { class: "button", href: address(`${path}/scores.csv`), download: "scores.csv" }, "scores.csv"),
       h("a", { class: "button", href: address(`${path}/submission.csv`), download: "submission.csv", hidden: !job.files.length }, "submission.csv"),
     ];
-    if (!tools.contains(document.activeElement)) fill(tools, cancel, tables || null);
+    if (tools.dataset.of !== job.state) fill(tools, cancel, tables || null);
+    tools.dataset.of = job.state;
   }
 
   /** @param {Job} job */

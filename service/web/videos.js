@@ -2,10 +2,11 @@
 
 import { get, part, remove } from "./api.js";
 import { ask } from "./dialog.js";
-import { fill, h, say } from "./dom.js";
+import { h, say } from "./dom.js";
 import { count, day, size } from "./format.js";
 import { keepFile } from "./localfiles.js";
-import { attempt, notify } from "./notices.js";
+import { attempt } from "./notices.js";
+import { Rows } from "./rows.js";
 import { upload } from "./upload.js";
 
 /** @typedef {import("./types.js").App} App */
@@ -13,6 +14,7 @@ import { upload } from "./upload.js";
 /** @typedef {import("./types.js").Job} Job */
 
 const ASK = 1500; // milliseconds
+const SELDOM = 6000; // the same while nothing goes on: somebody else may upload one
 export const JOB_WORDS = { queued: "Waits", running: "Being scored", done: "Done", failed: "Failed", cancelled: "Cancelled" };
 export const JOB_TONES = { queued: "", running: "", done: "good", failed: "bad", cancelled: "warn" };
 
@@ -25,26 +27,29 @@ export function videos(app) {
   const none = h("p", { class: "empty", hidden: true }, "No video was scored yet.");
   let timer = 0;
   let closed = false;
-  let shown = "";
+  /** @type {Rows<Job>} */
+  const rows = new Rows(list, {
+    key: (job) => job.id,
+    said: (job) => [job.state, job.error, job.files],
+    make: (job) => row(app, job, look),
+  });
 
   async function look() {
     clearTimeout(timer);
+    let open = false;
     try {
       /** @type {Job[]} */
       const jobs = (await get("v1/jobs")).jobs;
       if (closed) return;
-      const now = JSON.stringify(jobs);
-      if (now !== shown) {
-        shown = now;
-        list.hidden = !jobs.length;
-        none.hidden = jobs.length > 0;
-        fill(list, jobs.map((job) => row(app, job, look)));
-      }
-      if (!jobs.some((job) => job.state === "queued" || job.state === "running")) return;
+      list.hidden = !jobs.length;
+      none.hidden = jobs.length > 0;
+      rows.show(jobs);
+      open = jobs.some((job) => job.state === "queued" || job.state === "running");
     } catch {
       // asked again below
     }
-    if (!closed) timer = setTimeout(look, ASK);
+    clearTimeout(timer);
+    if (!closed) timer = setTimeout(look, open ? ASK : SELDOM);
   }
 
   look();
@@ -87,6 +92,7 @@ function uploadForm() {
     if (!file || !bar.hidden) return;
     bar.hidden = cancel.hidden = false;
     bar.value = 0;
+    said.className = "hint";
     const sending = upload(file, { model: model.value }, (share) => {
       bar.value = share;
       say(said, `Sending ${file.name}: ${Math.round(share * 100)} % of ${size(file.size)}`);
@@ -97,8 +103,9 @@ function uploadForm() {
       keepFile(job.id, file);
       location.hash = `#/videos/${job.id}`;
     } catch (error) {
-      say(said, /** @type {Error} */ (error).message);
-      notify(/** @type {Error} */ (error).message, "bad");
+      const { message } = /** @type {Error} */ (error);
+      say(said, message.startsWith(file.name) ? message : `${file.name} (${size(file.size)}): ${message}`);
+      said.className = "error";
     } finally {
       bar.hidden = cancel.hidden = true;
       input.value = "";
@@ -132,16 +139,19 @@ function row(app, job, onChange) {
     await attempt(() => remove(`v1/jobs/${part(job.id)}`));
     onChange();
   };
-  return h(
+  const facts = h("p", { class: "hint" });
+  const bar = h("progress", { max: 1, hidden: job.state !== "running", "aria-label": `Progress of ${job.files[0]}` });
+
+  /** @param {Job} now */
+  function renew(now) {
+    say(facts, `${day(now.created)} · ${count(now.frames)} frames${now.error ? ` · ${now.error}` : ""}`);
+    bar.value = now.progress;
+  }
+  renew(job);
+  const element = h(
     "li",
     { class: "event" },
-    h(
-      "div",
-      { class: "event-text" },
-      h("a", { href: `#/videos/${part(job.id)}` }, job.files.join(", ")),
-      h("p", { class: "hint" }, `${day(job.created)} · ${count(job.frames)} frames${job.error ? ` · ${job.error}` : ""}`),
-      job.state === "running" && h("progress", { max: 1, value: job.progress, "aria-label": `Progress of ${job.files[0]}` }),
-    ),
+    h("div", { class: "event-text" }, h("a", { href: `#/videos/${part(job.id)}` }, job.files.join(", ")), facts, bar),
     h(
       "div",
       { class: "event-side" },
@@ -149,4 +159,5 @@ function row(app, job, onChange) {
       app.may("ingest") && h("button", { type: "button", class: "plain", "aria-label": `${what} ${job.files[0]}`, onclick: end }, what),
     ),
   );
+  return { element, renew };
 }

@@ -132,10 +132,12 @@ function summarised(cameras, connected) {
   const alarmed = cameras.filter((camera) => camera.standing === "anomalous").length;
   const tampered = cameras.filter((camera) => camera.standing === "tampering").length;
   const quiet = cameras.filter((camera) => camera.health !== "live").length;
+  const unscored = cameras.filter((camera) => camera.health === "live" && !camera.fresh).length;
   const said = [
     alarmed && `${alarmed} anomalous`,
     tampered && `${tampered} tampered with`,
     quiet && `${quiet} not live`,
+    unscored && `${unscored} without scores`,
   ].filter(Boolean);
   return `${all}, ${said.length ? said.join(", ") : "nothing unusual"}`;
 }

@@ -91,6 +91,19 @@ def test_an_event_has_a_clip_of_its_span_that_can_be_played_in_parts(client: Cli
     assert client.event_heat_map(event["id"]).startswith(b"\x89PNG")
 
 
+def test_an_event_ends_and_has_its_clip_although_its_camera_has_fallen_silent(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.endings.SILENT", 0.5)
+    client.create_stream(id="gate", policy="every", threshold=1e-6, minimum=0, smoothing=0)
+    with client.ingest("gate", header=True, scores=False) as sender:
+        for n, image in enumerate(pictures(40)):
+            sender.send(jpeg(image), captured=START + n * INTERVAL, number=n)
+        event = settled(client, "gate")  # the sender is there, and sends nothing more
+        list(sender.finish())
+    assert (event["reason"], event["clip_state"]) == ("gap", "ready")
+
+
 def test_whoever_follows_is_told_when_the_clip_is_there(client: Client) -> None:
     live = client.follow(None)
     epoch = next(live)["epoch"]
