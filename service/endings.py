@@ -1,4 +1,4 @@
-"""Events whose stream says nothing more are closed: their clips are made, and whoever was told is told that they end."""
+"""Events whose stream says nothing more are closed: their clips are made, and who was told of them is told again."""
 
 from __future__ import annotations
 
