@@ -143,8 +143,8 @@ def markdown(run: LearningRun) -> str:
         f"Measured by `{run.command}` on {run.date}, with a load of {run.load:.1f} from other work when it began. "
         f"{run.host}.{hurried} This page is written by that command.",
         "`framewatch serve` with videos as cameras that have no model. Each is learned over HTTP as a user would, "
-        f"`POST /v1/streams/{{id}}/learn`, for as long as its file lasts, half a minute at least and {run.minutes:g} min "
-        "at most, and is scored by its own model afterwards.",
+        f"`POST /v1/streams/{{id}}/learn`, for as long as its file lasts, half a minute at least and {run.minutes:g} "
+        "min at most, and is scored by its own model afterwards.",
         "\n".join([_row("", *(camera.name for camera in run.cameras)), _row(*["---"] * (1 + len(columns))), *rows]),
         "**What this does not say.** The files are seconds to a minute long and are played again and again: where one "
         "is shorter than the recording, the held-out stretches show once more what was learned from, and so does what "
