@@ -9,9 +9,15 @@ from typing import Annotated
 import typer
 
 
-def _positive(value: float | None) -> float | None:
-    if value is not None and not (math.isfinite(value) and value > 0):
-        raise typer.BadParameter(f"{value:g}: expected a positive number")
+def _alarms(value: float) -> float:
+    if not 1e-6 <= value <= 1e6:
+        raise typer.BadParameter(f"{value:g}: expected false alarms an hour, from 0.000001 to 1000000")
+    return value
+
+
+def _seed(value: int) -> int:
+    if value >= 2**63:  # more than torch takes
+        raise typer.BadParameter(f"{value}: expected a whole number of 63 bits")
     return value
 
 
@@ -109,7 +115,7 @@ Threads = Annotated[
     typer.Option(metavar="N", min=1, max=1024, help="CPU threads; if not given, one a core.", show_default=False),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
-Seed = Annotated[int, typer.Option(metavar="N", min=0, help="The same seed gives the same result.")]
+Seed = Annotated[int, typer.Option(metavar="N", min=0, callback=_seed, help="The same seed gives the same result.")]
 
 Rate = Annotated[
     float | None,
@@ -122,7 +128,7 @@ Rate = Annotated[
 ]
 AlarmsPerHour = Annotated[
     float,
-    typer.Option(metavar="A", callback=_positive, help="False alarms an hour the threshold may cost; fewer miss more."),
+    typer.Option(metavar="A", callback=_alarms, help="False alarms an hour the threshold may cost; fewer miss more."),
 ]
 SmoothingSeconds = Annotated[
     float | None,
