@@ -63,10 +63,10 @@ class Activation:
             UnknownModelError, ModelError, OptionError, ScorerError: nothing has changed.
         """
         with self._changing:  # what is remembered is what was activated last
-            model = self._models.activate(name, warm=self._warm, switch=self._roster.follow)
-            self._roster.revive()
             with atomic_path(self._remembered) as path:
-                path.write_text(name + "\n", encoding="utf-8")
+                path.write_text(name + "\n", encoding="utf-8")  # before anything changes: the disk may be full
+                model = self._models.activate(name, warm=self._warm, switch=self._roster.follow)
+            self._roster.revive()
         log.info("model %s is active", name)
         return model
 

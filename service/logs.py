@@ -28,7 +28,7 @@ _SECRET = re.compile(
     r"(\"?[=: ]+\s*(?:bearer\s+)?)[^\s&,;\"']+"
 )
 _KEY = re.compile(r"\bfw_[A-Za-z0-9_-]{8,}")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +59,11 @@ def without_secrets(text: str) -> str:
     return _KEY.sub("fw_***", _SECRET.sub(r"\1\2***", redact(text)))
 
 
+def printable(text: str) -> str:
+    """A text without control characters, but for the ends of lines."""
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
 class TextLines(logging.Formatter):
     """Lines to read."""
 
@@ -70,8 +75,8 @@ class TextLines(logging.Formatter):
         return _time(record)
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """One line: what a client has named must not look like a line of its own, nor command a terminal."""
-        return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], super().formatMessage(record))
+        """What a client has named must not look like a line of its own, nor command a terminal."""
+        return printable(super().formatMessage(record).replace("\n", "\n    "))
 
     def format(self, record: logging.LogRecord) -> str:
         said = without_secrets(super().format(record))
@@ -135,7 +140,7 @@ class RequestLog:
 
     def _log(self, scope: Scope, status: int, seconds: float) -> None:
         method = "WS" if scope["type"] == "websocket" else scope["method"]
-        path = without_secrets(path_below(scope))
+        path = without_secrets(printable(path_below(scope).replace("\n", r"\n")))
         quiet = path in ("/healthz", "/readyz", "/metrics")
         fields = {"method": method, "path": path, "status": status, "seconds": round(seconds, 4)}
         log.log(

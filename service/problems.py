@@ -75,6 +75,7 @@ def install(app: FastAPI, *, most_uploaded: int | None = None) -> None:
     app.add_exception_handler(RequestValidationError, answer)
     app.add_exception_handler(WebSocketRequestValidationError, answer)
     app.add_exception_handler(ClientDisconnect, answer)
+    app.add_exception_handler(OSError, answer)  # a full disk is no fault, after which the connection would be closed
     for kind in _STATUSES:
         app.add_exception_handler(kind, answer)
     app.add_exception_handler(Exception, answer)
@@ -135,6 +136,8 @@ def respond(problem: Problem, instance: str) -> Response:
         headers["Retry-After"] = str(problem.retry_after)
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if problem.status == 500:
+        headers["Connection"] = "close"  # which the server does after a fault
     return Response(orjson.dumps(body, default=str), problem.status, headers, "application/problem+json")
 
 

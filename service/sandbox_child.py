@@ -158,9 +158,8 @@ def _frame(clip: str, number: int, pts: float, image: Image, limits: DecodeLimit
 
 
 def _shown(text: str, folder: Path) -> str:
-    """A message in one line, without where the uploads lie here and without advice for the command line."""
-    text = re.sub(re.escape(str(folder)) + r"/(?:\d+/)?", "", text)
-    return " ".join(text.removesuffix("Replace it, or leave out what is bad with --skip-bad").split())
+    """A message in one line, without where the uploads lie here."""
+    return " ".join(re.sub(re.escape(str(folder)) + r"/(?:\d+/)?", "", text).split())
 
 
 if __name__ == "__main__":

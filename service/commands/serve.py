@@ -44,7 +44,8 @@ class DrainingServer(uvicorn.Server):
         with watched(lambda: self._monitor.stuck, self._monitor.settings.engine_hang_seconds):
             await self._monitor.start()
             try:
-                await self.serve(sockets)
+                if not self.should_exit:
+                    await self.serve(sockets)
             finally:
                 await self._monitor.stop()
 
@@ -98,11 +99,17 @@ def run(settings: Settings) -> None:
     except OSError as error:
         raise InputError(f"the TLS certificate or its key cannot be used: {error}") from error
     listening = _listen(settings)
-    _say_where(settings, listening)
+    server = DrainingServer(config, app.state.monitor)
+
+    def stop(number: int, frame: Any) -> None:
+        """Before it serves: it will not. Then uvicorn drains, and raises the signal again for us when it is done."""
+        server.should_exit = True
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _ignore)  # uvicorn drains at the first one, and raises it again for us when it is done
+        signal.signal(number, stop)
+    _say_where(settings, listening)
     with listening, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(DrainingServer(config, app.state.monitor).run_monitored([listening]))
+        runner.run(server.run_monitored([listening]))
 
 
 def allow_descriptors(most: int = 65_536) -> None:
@@ -130,7 +137,3 @@ def _say_where(settings: Settings, listening: socket.socket) -> None:
     log.info("serving on %s, %s; /docs describes it", url, keys)
     if not settings.auth_on and not is_loopback(settings.host):
         log.warning("everybody who reaches %s can use everything: keys are turned off", url)
-
-
-def _ignore(number: int, frame: Any) -> None:
-    """A signal that is answered already."""

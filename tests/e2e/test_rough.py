@@ -209,3 +209,18 @@ def test_a_first_start_that_cannot_write_its_key_leaves_nobody_shut_out(
     with served(tmp_path, auth="on") as running:
         key = (tmp_path / "admin.key").read_text().strip()
         assert httpx2.get(f"{running.url}/v1/streams", headers={"X-API-Key": key}).json() == {"streams": []}
+
+
+def test_a_model_that_cannot_be_remembered_is_not_activated(
+    client: Client, service: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(path: Path, text: str, **how: str) -> int:
+        raise OSError(28, "No space left on device")
+
+    models, before = service.monitor.models, service.monitor.models.active
+    monkeypatch.setattr(models, "activate", lambda *arguments, **named: pytest.fail("it was activated"))
+    monkeypatch.setattr(Path, "write_text", write)
+    with pytest.raises(ServiceError) as error:
+        client.activate_model("door")
+    assert error.value.status == 507
+    assert models.active is before

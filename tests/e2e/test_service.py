@@ -359,11 +359,31 @@ def test_limits_are_told_with_the_time_to_come_back(tmp_path: Path) -> None:
         following.close()
 
 
+def command(folder: Path) -> subprocess.Popen[str]:
+    """`framewatch serve` as a process of its own."""
+    write_checkpoint(folder / "door.safetensors")
+    words = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--device", "cpu"]
+    words += ["--model", str(folder / "door.safetensors"), "--data-dir", str(folder / "data")]
+    return subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ})
+
+
+def test_the_command_ends_also_when_it_is_told_to_while_it_starts(tmp_path: Path) -> None:
+    process = command(tmp_path)
+    try:
+        assert process.stderr is not None
+        assert any("serving on http" in line for line in process.stderr)
+        process.send_signal(signal.SIGTERM)
+        rest = process.stderr.read()
+        assert process.wait(60) == 0
+        assert "Traceback" not in rest
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()  # type: ignore[union-attr]
+
+
 def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
-    write_checkpoint(tmp_path / "door.safetensors")
-    command = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--device", "cpu"]
-    command += ["--model", str(tmp_path / "door.safetensors"), "--data-dir", str(tmp_path / "data")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ})
+    process = command(tmp_path)
     try:
         assert process.stderr is not None
         line = next(line for line in process.stderr if "serving on http" in line)

@@ -37,7 +37,7 @@ def test_what_is_no_secret_stays() -> None:
 
 def test_what_a_client_names_does_not_look_like_a_line_of_its_own() -> None:
     line = TextLines().format(record("GET %s", "/v1/x\n2026-01-31T12:00:00.000Z CRITICAL forged\x1b[31m\u2028é"))
-    assert line.endswith(r"GET /v1/x\n2026-01-31T12:00:00.000Z CRITICAL forged\x1b[31m\u2028é")
+    assert line.endswith("GET /v1/x\n    2026-01-31T12:00:00.000Z CRITICAL forged\\x1b[31m\\u2028é")
 
 
 def test_a_name_that_is_no_valid_text_costs_no_line() -> None:

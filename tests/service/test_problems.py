@@ -67,8 +67,15 @@ def test_what_passes_says_when_to_come_back(error: Exception) -> None:
 
 
 def test_a_fault_of_the_service_gives_nothing_away() -> None:
-    body = said(client(lambda: RuntimeError("password hunter2")).get("/fails"), 500)
-    assert "hunter2" not in str(body)
+    response = client(lambda: RuntimeError("password hunter2")).get("/fails")
+    assert "hunter2" not in str(said(response, 500))
+    assert response.headers["connection"] == "close"  # as the server does: the next request must not go there
+
+
+def test_a_full_disk_costs_no_connection() -> None:
+    response = client(lambda: OSError(28, "No space left on device")).get("/fails")
+    assert "make room" in said(response, 507)["detail"]
+    assert "connection" not in response.headers
 
 
 def test_a_body_that_is_not_valid_is_told_what_is_wrong_and_not_repeated() -> None:
