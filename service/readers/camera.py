@@ -24,6 +24,8 @@ from service.readers.webcam import WebcamSource
 from service.records import Dropped, Health, IncomingFrame
 
 _SLACK: Final = 60.0  # seconds that looking up a name may take, beyond the timeouts
+_MAY_PASS: Final = frozenset([ErrorClass.CODEC, ErrorClass.NOT_FOUND])
+"""Of a source that has worked: damaged, but not of another kind; a relay whose own camera is away for a moment."""
 
 
 class OpenSource(Protocol):
@@ -143,7 +145,7 @@ class Camera:
         """Tell of a failure and wait until it is time for the next try; False if there is none."""
         if self._stopped.is_set():
             return False
-        may_pass = self._pulse.worked and error.error_class is ErrorClass.CODEC  # damaged, but not of another kind
+        may_pass = self._pulse.worked and error.error_class in _MAY_PASS
         wait = None if error.permanent and not may_pass else self._backoff.next()
         self._happened(lambda pulse: pulse.failed(error, wait))
         self._busy_since = None

@@ -27,6 +27,7 @@ Happening = Picture | Bad | Exception | float | threading.Event
 OFF = ReadError(ErrorClass.CONNECTION, "off")
 WRONG = ReadError(ErrorClass.AUTH, "wrong")
 DAMAGED = ReadError(ErrorClass.CODEC, "damaged")
+GONE = ReadError(ErrorClass.NOT_FOUND, "gone")
 ORDER = Order(1, "url", "http://cam/", policy="every")
 QUICK = ReadOptions(
     stalled_after=600.0, identical_after=600.0, networks=LOCAL, first_wait=0.02, longest_wait=0.05
@@ -134,8 +135,9 @@ def test_failures_that_trying_does_not_mend_end_it(error_class: ErrorClass) -> N
     assert reading.camera.tries == (1 if ReadError(error_class, "").permanent else 2)
 
 
-def test_a_source_that_once_worked_is_tried_again_when_it_is_damaged() -> None:
-    reading = Reading([*pictures(0), DAMAGED], [DAMAGED], [*pictures(1), WRONG])
+@pytest.mark.parametrize("error", [DAMAGED, GONE], ids=["damaged", "gone"])
+def test_a_source_that_once_worked_is_tried_again_when_it_is_damaged_or_gone(error: ReadError) -> None:
+    reading = Reading([*pictures(0), error], [error], [*pictures(1), WRONG])
     assert reading.until(lambda: reading.camera.over)
     assert reading.camera.tries == 3 and reading.numbers == [0, 1]
 
