@@ -7,6 +7,8 @@ import { socketAddress, part } from "./api.js";
 import { Backoff } from "./backoff.js";
 import { clock } from "./format.js";
 
+const REMOVED = 1000; // how the service closes what it shows of a stream that was deleted, or has another source now
+const GONE = 6000; // milliseconds: by then the page knows whether it is still there
 const OLD = 4000; // milliseconds after which a picture is not called live
 
 /**
@@ -106,10 +108,11 @@ export class PictureSocket {
       this.decode(socket, facts, parts, sent);
       facts = null;
     };
-    socket.onclose = () => {
+    socket.onclose = ({ code }) => {
       if (this.socket !== socket) return;
       this.socket = null;
-      if (this.open) this.timer = setTimeout(() => this.set(this.open), this.backoff.next());
+      const wait = code === REMOVED ? GONE : this.backoff.next();
+      if (this.open) this.timer = setTimeout(() => this.set(this.open), wait);
     };
   }
 

@@ -29,12 +29,16 @@ export class Rows {
   /** @param {T[]} items In order. */
   show(items) {
     const { list, known } = this;
-    const before = new Set(known.keys());
+    const wanted = new Set(items.map(this.key));
+    for (const [key, { row }] of known) {
+      if (wanted.has(key)) continue;
+      row.element.remove(); // before anything is put in its place: to move a row takes the keyboard from it
+      known.delete(key);
+    }
     items.forEach((item, place) => {
       const key = this.key(item);
       const said = JSON.stringify(this.said(item));
       const had = known.get(key);
-      before.delete(key);
       if (had?.said === said) had.row.renew?.(item);
       else {
         const row = this.make(item);
@@ -44,8 +48,6 @@ export class Rows {
       const { element } = /** @type {{row: Row<T>}} */ (known.get(key)).row;
       if (list.children[place] !== element) list.insertBefore(element, list.children[place] ?? null);
     });
-    for (const key of before) known.delete(key);
-    while (list.children.length > items.length) list.lastElementChild?.remove();
   }
 }
 
