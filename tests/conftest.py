@@ -1,4 +1,4 @@
-"""Shared fixtures: where the real footage lies, and a GPU if there is one."""
+"""Shared fixtures: where the real footage lies, and a GPU if there is one; how examples are drawn."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -21,6 +22,12 @@ def footage() -> Path:
 
 
 def pytest_configure() -> None:
+    """Examples are the same in every run, so that it does not hang on luck whether a change is accepted; and that a
+    busy machine takes long to draw or to try one is no fault."""
+    settings.register_profile(
+        "framewatch", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("framewatch")
     torch.set_num_threads(1)  # the tests' tensors are tiny: threads would only wait for each other
 
 

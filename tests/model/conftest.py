@@ -9,14 +9,10 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
-from hypothesis import settings
 
 from model.checkpoint import save
 from model.workers import torch_threads
 from tests.model.checkpoints import Document, Tensors, contents, made
-
-settings.register_profile("framewatch", deadline=None)  # a busy machine is no fault
-settings.load_profile("framewatch")
 
 
 @pytest.fixture

@@ -37,7 +37,9 @@ def short_video(path: Path, frames: int) -> Path:
     return path
 
 
-def test_a_first_visit_starts_the_demo_with_one_click(page: Any, service: Process) -> None:
+def test_a_first_visit_starts_the_demo_with_one_click(page: Any, service: Process, client: Client) -> None:
+    for stream in client.streams():  # of tests before
+        client.delete_stream(stream["id"], purge=True)
     page.goto(service.url)
     page.get_by_role("button", name="Start the demo stream").click()
     tile = page.locator("li.tile")
