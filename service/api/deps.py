@@ -63,6 +63,7 @@ _SAID = {
     401: "No valid key",
     403: "The key may not do that",
     404: "There is no such thing",
+    408: "The body stands still",
     409: "It does not fit the state of things",
     413: "Too large",
     415: "Not a video",

@@ -31,7 +31,7 @@ _MOST_WAITED_ROWS = 20_000
 _CHUNK = 1 << 20
 _LOOK = 16 << 20  # bytes of an upload between two looks at what is free on the disk
 _NAME = re.compile(r"[^\x00-\x1f\x7f/\\]{1,200}")
-_RESULTS = problems(404, 409, 413, 415, 429, 507)
+_RESULTS = problems(404, 408, 409, 413, 415, 429, 507)
 
 
 class Fields(BaseModel):
