@@ -18,6 +18,7 @@ FloatArray = NDArray[np.float64]
 
 _BLOCK_SECONDS = 2.0  # peaks closer than this count as one
 _TAIL = 0.2  # part of the peaks that make up the tail
+_FARTHEST = 10.0  # theta is carried to at most so many times the highest level seen: tails of few peaks lead anywhere
 _GRID = 400
 
 
@@ -40,7 +41,8 @@ def calibrate(
 
     Where the footage is too short to show the rate (one alarm an hour on ten minutes is no alarm at all), theta is
     carried on along the tail of the footage's own peaks: the logarithms of the peaks above a high level are taken as
-    exponential (Hill, 1975), and theta is the level that is exceeded at the rate asked for.
+    exponential (Hill, 1975), and theta is the level that is exceeded at the rate asked for, at most ten times the
+    highest one seen.
 
     Args:
         stretches: of held-out clips: the model has not learned from them.
@@ -63,7 +65,7 @@ def calibrate(
         theta = _seen(stretches, config, top, allowed=math.floor(alarms_per_hour * hours))
         extrapolated = alarms_per_hour * hours < 1
         if extrapolated:
-            theta = max(theta, _carried(stretches, levels, hours, alarms_per_hour))
+            theta = max(theta, min(_carried(stretches, levels, hours, alarms_per_hour), _FARTHEST * top))
     theta = float(np.float32(theta))
     alarms = _alarms(stretches, config, theta)
     return Calibration(
@@ -101,16 +103,20 @@ def _seen(stretches: Sequence[NormalStretch], config: DetectorConfig, top: float
 def _carried(
     stretches: Sequence[NormalStretch], levels: Sequence[FloatArray], hours: float, alarms_per_hour: float
 ) -> float:
-    """The level that the peaks' tail exceeds at the rate asked for."""
+    """The level that the peaks' tail exceeds at the rate asked for.
+
+    Only of blocks in which something moved: a block at 0 has no logarithm, and where a camera mostly sees nothing move,
+    the tail would begin among these.
+    """
     peaks = []
     for stretch, level in zip(stretches, levels, strict=True):
         blocks = ((stretch.times - stretch.times[0]) // _BLOCK_SECONDS).astype(np.int64)
         for block in np.unique(blocks):
             peaks.append(float(level[blocks == block].max()))
-    ordered = np.log(np.maximum(np.sort(peaks)[::-1], 1e-12))
+    ordered = np.log(np.sort([peak for peak in peaks if peak > 0])[::-1])
     count = min(len(ordered) - 1, max(5, round(_TAIL * len(ordered))))
     if count < 1:
         return math.exp(ordered[0])
     base = ordered[count]
     scale = float((ordered[:count] - base).mean())
-    return math.exp(base + scale * math.log(max(1.0, count / hours / alarms_per_hour)))
+    return math.exp(min(base + scale * math.log(max(1.0, count / hours / alarms_per_hour)), 700.0))

@@ -66,6 +66,18 @@ def test_the_threshold_lies_between_the_bursts_that_it_lets_through_and_the_othe
     assert not found.extrapolated
 
 
+@pytest.mark.parametrize("base", [0.0, 0.001], ids=["nothing moves", "next to nothing moves"])
+@pytest.mark.parametrize(("minutes", "bursts"), [(6, 12), (6, 2), (0.2, 1), (30, 5)])
+def test_a_camera_that_mostly_sees_nothing_move_gets_a_threshold_that_can_be_reached(
+    minutes: float, bursts: int, base: float
+) -> None:
+    """Its few passers-by are the tail, and not what lies between them and the still footage."""
+    found = calibrated(footage(minutes, *np.linspace(0.8, 1.2, bursts), seconds=3.0, base=base))
+    assert found.extrapolated
+    assert found.alarms == 0
+    assert 0.5 < found.theta <= 12.0
+
+
 def test_the_rate_is_that_of_all_stretches_together() -> None:
     halves = [footage(30, 1.0, 3.0), stretch(footage(30, 2.0, 4.0).raw, start=500.0)]
     found = calibrated(*halves)
