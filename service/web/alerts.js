@@ -1,6 +1,7 @@
 /** Alerts: where they are sent, whether they arrive, and those that did not. */
 
 import { get, part, patch, post, Problem, remove } from "./api.js";
+import { byName } from "./camera.js";
 import { ask } from "./dialog.js";
 import { fill, h, say } from "./dom.js";
 import { day } from "./format.js";
@@ -165,7 +166,7 @@ function hookForm(app, onChange, signal) {
   /** The cameras may be known after this form, and come and go. */
   function offer() {
     const chosen = streams.value;
-    const cameras = [...app.live.cameras.values()].sort((a, b) => a.view.name.localeCompare(b.view.name));
+    const cameras = [...app.live.cameras.values()].sort(byName);
     fill(streams, h("option", { value: "" }, "All cameras"), cameras.map((one) => h("option", { value: one.id }, one.view.name)));
     streams.value = app.live.cameras.has(chosen) ? chosen : "";
   }

@@ -106,6 +106,14 @@ export class Camera {
 }
 
 /**
+ * Cameras in the order of their names; 2 comes before 10.
+ *
+ * @param {Camera} a
+ * @param {Camera} b
+ */
+export const byName = (a, b) => a.view.name.localeCompare(b.view.name, undefined, { numeric: true });
+
+/**
  * How long something was on its way: what the service still knew of before, and what a slow line has held up.
  *
  * @param {string} scored When it was scored, on the service's clock.

@@ -1,6 +1,7 @@
 /** All events, newest first; they come in as they open. */
 
 import { address, get, part } from "./api.js";
+import { byName } from "./camera.js";
 import { fill, h, say } from "./dom.js";
 import { eventRow } from "./eventrow.js";
 import { query } from "./place.js";
@@ -47,7 +48,7 @@ export function events(app) {
   /** @param {string} chosen Id of one, or "". */
   function cameras(chosen) {
     const options = [...live.cameras.values()]
-      .sort((a, b) => a.view.name.localeCompare(b.view.name))
+      .sort(byName)
       .map((camera) => h("option", { value: camera.id }, camera.view.name));
     if (chosen && !live.cameras.has(chosen)) options.push(h("option", { value: chosen }, chosen));
     fill(stream, h("option", { value: "" }, "All cameras"), options);

@@ -1,6 +1,7 @@
 /** The wall: all cameras at a glance. */
 
-import { h, fill, say } from "./dom.js";
+import { byName } from "./camera.js";
+import { fill, h, say } from "./dom.js";
 import { firstVisit } from "./firstvisit.js";
 import { plural } from "./format.js";
 import { Tile } from "./tile.js";
@@ -69,7 +70,7 @@ export function wall(app) {
         tiles.delete(id);
       }
     }
-    const cameras = [...live.cameras.values()].sort((a, b) => a.view.name.localeCompare(b.view.name));
+    const cameras = [...live.cameras.values()].sort(byName);
     cameras.forEach((camera, place) => {
       let tile = tiles.get(camera.id);
       if (!tile) {

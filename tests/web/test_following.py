@@ -54,6 +54,14 @@ KEPT = """async () => {
 """What a list shows, and where the keyboard is, while its rows come, change and go."""
 
 
+IN_ORDER = """async (names) => {
+  const address = performance.getEntriesByType("resource").find((one) => /[/]camera[^/]*js/.test(one.name)).name;
+  const { byName } = await import(address);
+  return names.map((name) => ({ view: { name } })).sort(byName).map((camera) => camera.view.name);
+}"""
+"""Names of cameras as they stand on the wall."""
+
+
 @contextmanager
 def sending(client: Client, id: str) -> Iterator[None]:
     """A stream that gets frames all the time, a tenth of a second apart by their stamps, until the block ends."""
@@ -134,9 +142,10 @@ def test_a_browser_whose_clock_is_wrong_and_that_keeps_nothing_shows_what_is(
     assert client.stream(demo)["options"]["muted_until"] is None
 
 
-def test_rows_stay_while_what_they_say_does(page: Any, service: Process) -> None:
+def test_rows_stay_while_what_they_say_does_and_cameras_stand_in_their_order(page: Any, service: Process) -> None:
     open_at(page, service, "events")
     page.get_by_role("heading", name="Events").wait_for()
+    assert page.evaluate(IN_ORDER, ["Gate 10", "Gate 2", "attic"]) == ["attic", "Gate 2", "Gate 10"]
     assert page.evaluate(KEPT) == ["3 c,2 d,1 a", True, "1 a", "3 c,1 e", "1 e", ""]
 
 
