@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from service.client import Client
 
 KEY = Path("/keys/prometheus")
 ADMIN_KEY = Path("/data/admin.key")
+PATIENCE = 60.0
+"""Seconds: the camera's ffmpeg may not have begun, and a path that is unknown there is an address that is wrong."""
 
 
 def main(service: str, camera: str) -> None:
@@ -33,6 +36,9 @@ def main(service: str, camera: str) -> None:
         KEY.chmod(0o400)
         os.chown(KEY, 65534, 65534)  # Prometheus runs as nobody
     with Client(service, key=ADMIN_KEY.read_text(encoding="ascii").strip()) as client:
+        until = time.monotonic() + PATIENCE
+        while not client.test_source(camera)["ok"] and time.monotonic() < until:
+            time.sleep(2)
         client.put_stream("street", name="Street", source=camera)
 
 
