@@ -59,6 +59,12 @@ class Connection:
             while self._socket.recv(65536):
                 continue
 
+    def finish(self) -> None:
+        """Say nothing more, and read what the client says until it is gone: unread, it would cost it what was sent."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+        self.wait_for_client()
+
     @property
     def on(self) -> bool:
         return not self._server.off.is_set()

@@ -244,6 +244,7 @@ def test_a_session_is_kept_alive(units: list[list[bytes]], monkeypatch: pytest.M
 
     def listen(connection: Connection) -> None:
         connection.request()
+        connection.finish()
 
     found, _, camera = read(RtspCamera(units, fields={"OPTIONS": "Public: GET_PARAMETER"}, then=listen))
     assert numbers(found) == list(range(COUNT))
