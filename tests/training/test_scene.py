@@ -42,7 +42,7 @@ def masked_cells(frame: SceneFrame) -> NDArray[np.bool_]:
 
 @pytest.mark.parametrize("anomaly", [None, Anomaly.FALL])
 def test_the_same_seed_draws_the_same_bytes(anomaly: Anomaly | None) -> None:
-    first, second = (list(Street(fps=2.0).clip(4, seed=3, anomaly=anomaly)) for _ in range(2))
+    first, second = (list(Street(height=120, width=160, fps=2.0).clip(4, seed=3, anomaly=anomaly)) for _ in range(2))
     assert len(first) == 8
     for one, other in zip(first, second, strict=True):
         assert one.image.tobytes() == other.image.tobytes()
