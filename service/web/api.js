@@ -43,6 +43,17 @@ export function socketAddress(path) {
   return address(path).replace(/^http/, "ws");
 }
 
+/**
+ * Closes a socket that nobody listens to any more. One that is still being opened is closed once it is: before that,
+ * browsers report it as a failed connection.
+ *
+ * @param {WebSocket} socket
+ */
+export function hangUp(socket) {
+  if (socket.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
+  else socket.close();
+}
+
 /** Milliseconds since 1970 on the service's clock, as far as its answers tell. */
 export function serverNow() {
   return Date.now() + offset;

@@ -3,7 +3,7 @@
  * slow page gets fewer pictures, never old ones.
  */
 
-import { socketAddress, part } from "./api.js";
+import { hangUp, part, socketAddress } from "./api.js";
 import { Backoff } from "./backoff.js";
 import { clock } from "./format.js";
 
@@ -60,7 +60,7 @@ export class PictureSocket {
       clearTimeout(this.timer);
       const socket = this.socket;
       this.socket = null;
-      socket?.close();
+      if (socket) hangUp(socket);
     }
   }
 

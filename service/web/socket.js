@@ -1,6 +1,6 @@
 /** The one websocket that all scores come over: it reconnects by itself, and gets what it missed meanwhile. */
 
-import { socketAddress } from "./api.js";
+import { hangUp, socketAddress } from "./api.js";
 import { Backoff } from "./backoff.js";
 
 /** @typedef {import("./types.js").Message} Message */
@@ -41,7 +41,7 @@ export class ScoreSocket {
     clearTimeout(this.timer);
     const socket = this.socket;
     this.socket = null;
-    socket?.close();
+    if (socket) hangUp(socket);
     this.connected = false; // nobody is told: who stops it knows
   }
 
