@@ -23,12 +23,20 @@ PLAY = """async (video, until) => {
 }"""
 """Plays a `video` element up to a time, in seconds."""
 
-READ = """async ({video, times, bits, block}) => {
+READ = """async ({video, times, bits, block, interval}) => {
   const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   const found = [];
   for (const time of times) {
-    const there = new Promise((resolve) => video.addEventListener("seeked", resolve, { once: true }));
+    // "seeked" may come before the picture is on the screen
+    const there = new Promise((resolve) => {
+      const look = (_, { mediaTime }) => {
+        if (mediaTime <= time && time < mediaTime + interval) resolve();
+        else video.requestVideoFrameCallback(look);
+      };
+      video.requestVideoFrameCallback(look);
+      setTimeout(resolve, 10000); // what is shown then is wrong, and is read as it is
+    });
     video.currentTime = time;
     await there;
     pen.drawImage(video, 0, 0);

@@ -21,11 +21,8 @@ from tests.web.serving import CLIP_AFTER, CLIP_BEFORE, Process
 
 expect = pytest.importorskip("playwright.sync_api", reason="the browser is driven by playwright").expect
 START = 1_750_000_000.0
-STILL, MOVING, ALL = (
-    30,
-    42,
-    66,
-)  # numbers of the first picture that moves, of the first that stands again, and their sum
+STILL, MOVING, ALL = 30, 42, 66
+"""Numbers of the first picture that moves, and of the first that stands again; and how many there are."""
 
 
 def make_odd(client: Client, id: str) -> None:
@@ -70,7 +67,8 @@ def test_an_event_comes_in_its_clip_plays_and_shows_every_frame_of_its_span(
     assert video.evaluate("video => video.duration") == pytest.approx(len(expected) * INTERVAL, abs=INTERVAL + 0.01)
     times = [(place + 0.5) * INTERVAL for place in range(len(expected))]
     shown = video.evaluate(
-        f"(video, how) => ({READ})({{video, ...how}})", {"times": times, "bits": BITS, "block": BLOCK}
+        f"(video, how) => ({READ})({{video, ...how}})",
+        {"times": times, "bits": BITS, "block": BLOCK, "interval": INTERVAL},
     )
     assert shown == expected
     assert event["peak_frame"] in shown
