@@ -57,7 +57,8 @@ export function streamSettings(camera, onChange) {
   );
   /** @type {string[] | null} Models that can be used, null as long as they are not known. */
   let usable = null;
-  let asked = "";
+  /** @type {string | null} The model that was set when they were asked for; null: they were not yet. */
+  let asked = null;
 
   /** Offers the models there are, and the one that is set, whatever is wrong with it. */
   function offer() {
@@ -137,8 +138,6 @@ export function streamSettings(camera, onChange) {
     }, `${camera.view.name} was deleted.`);
   }
 
-  offer();
-  ask();
   update();
   return {
     element: h("section", { class: "card", "aria-labelledby": "settings" }, h("h2", { id: "settings" }, "Settings"), form),
