@@ -11,7 +11,8 @@ from bench.browser import OPTIONS
 from service.client import Client
 from tests.docs.pages import DOCS, README, blocks
 from tests.docs.running import Surroundings
-from tests.e2e.serving import Served, wait_for
+from tests.e2e.serving import Served
+from tests.waiting import wait_for
 from tests.web.conftest import CHROMIUM, PATIENCE
 
 DRAW = """() => {

@@ -19,9 +19,10 @@ from tests.docs.conftest import FRAMES
 from tests.docs.pages import DOCS, PAGES, README, blocks, commands, program
 from tests.docs.running import NOT_RUN, NOT_RUN_COMMANDS, Surroundings, carry_out
 from tests.e2e.given import show as show_all
-from tests.e2e.serving import Served, wait_for
+from tests.e2e.serving import Served
 from tests.model.detectors import INTERVAL, pictures
 from tests.service.live import png
+from tests.waiting import wait_for
 
 OWN = {"README.md", "alerts.md", "learning.md"}
 """Pages with a test of their own."""

@@ -11,9 +11,10 @@ from typing import cast
 from model.pictures import Image
 from service.client import Client, Message
 from service.learning.tap import Tap
-from tests.e2e.serving import Served, wait_for
+from tests.e2e.serving import Served
 from tests.model.detectors import INTERVAL, pictures
 from tests.service.live import jpeg, png
+from tests.waiting import wait_for
 
 FRAMES = [png(image) for image in pictures(40)]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,14 +85,6 @@ def served(folder: Path, **changes: Any) -> Iterator[Served]:
         server.should_exit = True
         thread.join(60)
         assert not thread.is_alive(), "the server does not end"
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 120.0) -> None:
-    """Returns when something has happened; the machine may be busy."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.02)
 
 
 def vanish(end: ClientConnection) -> None:

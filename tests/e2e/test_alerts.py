@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from tests.model.detectors import INTERVAL, pictures
 from tests.service.alerts.broker import broker, ear
 from tests.service.alerts.receiver import LOOPBACK, receiving
 from tests.service.live import jpeg
+from tests.waiting import wait_for
 
 START = 1_700_000_000.0
 
@@ -34,14 +35,6 @@ def client(client: Client) -> Iterator[Client]:
     yield client
     for webhook in client.webhooks():
         client.delete_webhook(webhook["id"])
-
-
-def until(found: Callable[[], Any], seconds: float = 200.0) -> Any:
-    end = time.monotonic() + seconds
-    while not (what := found()):
-        assert time.monotonic() < end, "it does not come about"
-        time.sleep(0.05)
-    return what
 
 
 def excite(client: Client, id: str, *, count: int = 60, start: float = START) -> None:
@@ -60,7 +53,7 @@ def settled(client: Client, stream: str) -> dict[str, Any]:
         events = list(client.events(stream=stream))
         return events[-1] if events and events[-1]["ended"] and events[-1]["clip_state"] != "waiting" else None
 
-    found: dict[str, Any] = until(done)
+    found: dict[str, Any] = wait_for(done, seconds=200)
     return found
 
 
@@ -132,7 +125,7 @@ def test_a_purged_stream_takes_its_clips_along(client: Client, service: Served) 
     with pytest.raises(ServiceError) as error:
         client.event_clip(event["id"])
     assert error.value.status == 404
-    until(lambda: not folder.exists())
+    wait_for(lambda: not folder.exists(), seconds=200)
 
 
 @pytest.mark.parametrize("id", ["0", "999999", "..%2f1", "1%2f..%2f1"])
@@ -148,7 +141,7 @@ def test_a_webhook_is_told_of_begin_and_end_with_links(client: Client) -> None:
         excite(client, "gate")
         excite(client, "yard")
         event = settled(client, "gate")
-        until(lambda: len(receiver.got) >= 3)
+        wait_for(lambda: len(receiver.got) >= 3, seconds=200)
         test, opened, closed = receiver.said
     assert [test["type"], opened["type"], closed["type"]] == ["test", "event.opened", "event.closed"]
     assert opened["event"]["id"] == closed["event"]["id"] == event["id"]
@@ -156,7 +149,7 @@ def test_a_webhook_is_told_of_begin_and_end_with_links(client: Client) -> None:
     assert all(
         verify(made["secret"], body, headers["framewatch-signature"], time.time()) for headers, body in receiver.got
     )
-    sent = until(lambda: len(found := list(client.alerts(state="sent"))) == 2 and found)
+    sent = wait_for(lambda: len(found := list(client.alerts(state="sent"))) == 2 and found, seconds=200)
     assert {alert["key"] for alert in sent} == set(receiver.keys[1:])
     assert "framewatch_alerts_sent 2.0" in client.metrics()
 
@@ -166,11 +159,11 @@ def test_what_was_given_up_is_listed_and_sent_again(client: Client) -> None:
         receiver.status = 410
         client.create_webhook(receiver.url)
         excite(client, "gate")
-        dead = until(lambda: list(client.alerts(state="dead")))[0]
+        dead = wait_for(lambda: list(client.alerts(state="dead")), seconds=200)[0]
         assert (dead["stream"], dead["error"], dead["attempts"]) == ("gate", "the receiver answered 410", 1)
         receiver.status = 200
         assert client.resend_alert(dead["id"])["state"] == "waiting"
-        until(lambda: dead["id"] in [one["id"] for one in client.alerts(state="sent")])
+        wait_for(lambda: dead["id"] in [one["id"] for one in client.alerts(state="sent")], seconds=200)
     assert receiver.keys.count(dead["key"]) == 2
 
 
@@ -229,11 +222,11 @@ def test_a_stream_shows_up_at_an_mqtt_broker(tmp_path: Path) -> None:
         with served(tmp_path / "data", mqtt_host="127.0.0.1", mqtt_port=port) as running, Client(running.url) as one:
             excite(one, "gate")
             settled(one, "gate")
-            until(lambda: "framewatch/streams/gate/problem" in heard.kept)
+            wait_for(lambda: "framewatch/streams/gate/problem" in heard.kept, seconds=200)
             topic = "framewatch/streams/gate/event"
-            told = until(lambda: [payload for where, payload in heard.all if where == topic])
+            told = wait_for(lambda: [payload for where, payload in heard.all if where == topic], seconds=200)
             assert '"type":"event.opened"' in told[0]
             assert "framewatch_mqtt_connected 1.0" in one.metrics()
             one.delete_stream("gate", purge=True)
-            until(lambda: not [topic for topic in heard.kept if "gate" in topic])
-        until(lambda: heard.kept == {"framewatch/status": "offline"})
+            wait_for(lambda: not [topic for topic in heard.kept if "gate" in topic], seconds=200)
+        wait_for(lambda: heard.kept == {"framewatch/status": "offline"}, seconds=200)

@@ -10,11 +10,12 @@ import httpx2
 import pytest
 
 from service.client import Client, ServiceError
-from tests.e2e.serving import served, wait_for
+from tests.e2e.serving import served
 from tests.model.detectors import INTERVAL, pictures
 from tests.model.drawn import write_video
 from tests.service.alerts.receiver import LOOPBACK, receiving
 from tests.service.live import png
+from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,11 @@ from model.pictures import Image
 from service.client import Client, Message
 from service.ingest import HEADER
 from service.records import IncomingFrame
-from tests.e2e.serving import Served, served, wait_for
+from tests.e2e.serving import Served, served
 from tests.model.detectors import INTERVAL, pictures
 from tests.service.command_line import framewatch
 from tests.service.live import png
+from tests.waiting import wait_for
 
 FRAMES = 40
 FLOOD, BURST = 40, 6

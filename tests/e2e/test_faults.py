@@ -26,10 +26,11 @@ from service.records import Score
 from service.store import Store, files
 from service.subscription import SubscriberLimits
 from tests.e2e.given import FRAMES, footage, send
-from tests.e2e.serving import Served, served, vanish, wait_for
+from tests.e2e.serving import Served, served, vanish
 from tests.model.detectors import INTERVAL, pictures
 from tests.service.live import held, jpeg, png
 from tests.service.test_scorer_faults import crash
+from tests.waiting import wait_for
 
 
 def scores(said: list[Message]) -> list[Message]:

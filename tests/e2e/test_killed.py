@@ -20,11 +20,12 @@ from websockets.sync.client import connect
 from bench.running import Running, Vitals
 from service.client import Client, Message, ServiceError
 from tests.e2e.given import footage
-from tests.e2e.serving import vanish, wait_for
+from tests.e2e.serving import vanish
 from tests.model.detectors import INTERVAL, pictures
 from tests.model.drawn import write_frames
 from tests.service.command_line import write_checkpoint
 from tests.service.live import png
+from tests.waiting import wait_for
 
 FRAMES = [png(image) for image in pictures(20)]
 JOB_FRAMES = 600

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -23,15 +21,7 @@ from tests.model.detectors import INTERVAL, pictures
 from tests.service.command_line import write_checkpoint
 from tests.service.live import jpeg
 from tests.training.drawn import write_moving_video
-
-
-def until(true: Callable[[], Any], what: str, *, seconds: float = 200.0) -> Any:
-    """What a call gives, as soon as it is true."""
-    ends = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < ends, f"not {what} after {seconds:g} s"
-        time.sleep(0.05)
-    return found
+from tests.waiting import wait_for
 
 
 def push(client: Client, stream: str, images: Sequence[Image], *, start: float = 1e9) -> None:
@@ -75,16 +65,16 @@ def test_a_new_camera_is_learned_across_two_restarts_and_scored_by_its_own_model
         made = client.create_stream(id="yard", source="yard", loop=True)
         assert (made["model"], made["reason"]) == (None, UNLEARNED)
         assert client.ready() != []
-        until(lambda: client.stream("yard")["health"] == "live", "live")
+        wait_for(lambda: client.stream("yard")["health"] == "live", seconds=200)
         shown = client.stream_picture("yard")
         picture = cv2.imdecode(np.frombuffer(shown, np.uint8), cv2.IMREAD_GRAYSCALE)
         assert picture is not None and picture.shape == (64, 96)
         id = client.learn("yard", minutes=0.12)["id"]
-        until(lambda: client.learning(id)["progress"] > 0.3, "recording")
+        wait_for(lambda: client.learning(id)["progress"] > 0.3, seconds=200)
     with served(tmp_path / "data", model=None, sources=sources) as service, Client(service.url) as client:
         service.monitor.learner.choices = ENDLESS
         assert client.learning(id)["state"] == "recording"
-        until(lambda: client.learning(id)["state"] == "training", "training")
+        wait_for(lambda: client.learning(id)["state"] == "training", seconds=200)
     with served(tmp_path / "data", model=None, sources=sources) as service, Client(service.url) as client:
         assert client.learning(id)["state"] == "training"
         ready = client.wait_for_learning(id, seconds=240)
@@ -97,7 +87,7 @@ def test_a_new_camera_is_learned_across_two_restarts_and_scored_by_its_own_model
         client.activate_learning(id)
         stream = client.stream("yard")
         assert (stream["model"], stream["options"]["model"]) == (ready["model"], ready["model"])
-        until(lambda: any(score["raw"] is not None for score in client.scores("yard")), "scored")
+        wait_for(lambda: any(score["raw"] is not None for score in client.scores("yard")), seconds=200)
         assert client.ready() == []
         checkpoint = load(tmp_path / "data" / "models" / f"{ready['model']}.safetensors")
         assert checkpoint.detector.config.frame_interval == pytest.approx(
@@ -149,7 +139,7 @@ def test_a_learning_can_be_cancelled_while_it_trains(bare: Served, client: Clien
     client.create_stream(id="gate")
     id = client.learn("gate", minutes=0.12)["id"]
     show(bare, client, "gate", pictures(110))
-    until(lambda: client.learning(id)["state"] == "training", "training")
+    wait_for(lambda: client.learning(id)["state"] == "training", seconds=200)
     client.cancel_learning(id)
     assert client.wait_for_learning(id, seconds=120)["state"] == "cancelled"
     bare.monitor.learner.choices = TINY

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from bench.running import Running
 from service.client import Client
-from tests.e2e.serving import wait_for
 from tests.e2e.test_killed import LIMITS
 from tests.training.drawn import write_moving_video
+from tests.waiting import wait_for
 
 
 def trainings(running: Running) -> list[int]:

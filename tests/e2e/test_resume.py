@@ -16,8 +16,9 @@ from websockets.sync.client import connect
 from service.client import Client, Message
 from service.subscription import SubscriberLimits
 from tests.e2e.given import FRAMES
-from tests.e2e.serving import Served, served, vanish, wait_for
+from tests.e2e.serving import Served, served, vanish
 from tests.model.detectors import INTERVAL
+from tests.waiting import wait_for
 
 CUTS = 50
 COUNT = 400

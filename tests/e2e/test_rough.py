@@ -24,7 +24,8 @@ from service.patience import Silence
 from service.problems import Problem
 from service.records import Health, IncomingFrame
 from tests.e2e.given import FRAMES, footage
-from tests.e2e.serving import Served, served, wait_for
+from tests.e2e.serving import Served, served
+from tests.waiting import wait_for
 
 
 @contextmanager

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -359,32 +360,31 @@ def test_limits_are_told_with_the_time_to_come_back(tmp_path: Path) -> None:
         following.close()
 
 
-def command(folder: Path) -> subprocess.Popen[str]:
+@contextmanager
+def command(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """`framewatch serve` as a process of its own."""
     write_checkpoint(folder / "door.safetensors")
     words = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--device", "cpu"]
     words += ["--model", str(folder / "door.safetensors"), "--data-dir", str(folder / "data")]
-    return subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ})
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ}) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_the_command_ends_also_when_it_is_told_to_while_it_starts(tmp_path: Path) -> None:
-    process = command(tmp_path)
-    try:
+    with command(tmp_path) as process:
         assert process.stderr is not None
         assert any("serving on http" in line for line in process.stderr)
         process.send_signal(signal.SIGTERM)
         rest = process.stderr.read()
         assert process.wait(60) == 0
         assert "Traceback" not in rest
-    finally:
-        process.kill()
-        process.wait()
-        process.stderr.close()  # type: ignore[union-attr]
 
 
 def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
-    process = command(tmp_path)
-    try:
+    with command(tmp_path) as process:
         assert process.stderr is not None
         line = next(line for line in process.stderr if "serving on http" in line)
         url = line.split("serving on ")[1].split(",")[0]
@@ -400,7 +400,3 @@ def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
         rest = process.stderr.read()
         assert process.wait(120) == 0
         assert "Traceback" not in rest
-    finally:
-        process.kill()
-        process.wait()
-        process.stderr.close()  # type: ignore[union-attr]

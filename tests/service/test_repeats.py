@@ -14,10 +14,11 @@ from service.client import Client, ServiceError
 from service.problems import Problem
 from service.repeats import Place, Repeats, digest
 from service.store import Store
-from tests.e2e.serving import Served, served, wait_for
+from tests.e2e.serving import Served, served
 from tests.model.drawn import write_video
 from tests.service.readers.servers import LOCAL, Connection, FakeCamera, answering
 from tests.service.stored import T0
+from tests.waiting import wait_for
 
 PLACE: Place = ("key", "streams", "one")
 

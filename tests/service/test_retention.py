@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from service.records import Score
 from service.retention import JobLimits, Retention, disk_is_short
 from service.store import Store, StoreUnavailable
 from tests.service.stored import T0, fill, job, score, seqs
+from tests.waiting import wait_for
 
 DAY = 86_400.0
 
@@ -197,19 +197,12 @@ def test_scores_are_committed_between_the_chunks(store: Store) -> None:
     assert seqs(store, "gate") == list(range(1, meanwhile + 1))
 
 
-def wait_for(text: str, caplog: pytest.LogCaptureFixture) -> None:
-    until = time.monotonic() + 120
-    while text not in caplog.text:
-        assert time.monotonic() < until, caplog.text
-        time.sleep(0.005)
-
-
 def test_the_thread_looks_at_once_and_ends_when_told(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     fill(store, "door", 1, 100)
     keeper = Retention(store.upkeep, max_bytes=10**12, max_age_s=1, every_s=3600, clock=lambda: T0 + DAY)
     with caplog.at_level(logging.INFO):
         keeper.start()
-        wait_for("retention deleted 99 scores", caplog)
+        wait_for(lambda: "retention deleted 99 scores" in caplog.text, lambda: caplog.text)
     keeper.close()
     assert not any(thread.name == "retention" for thread in threading.enumerate())
 
@@ -243,7 +236,7 @@ def test_trouble_does_not_end_the_thread(
     keeper = Retention(broken, max_bytes=10**12, max_age_s=1, every_s=0.01, clock=lambda: T0 + DAY)
     with caplog.at_level(logging.INFO):
         keeper.start()
-        wait_for("retention deleted 99 scores", caplog)
+        wait_for(lambda: "retention deleted 99 scores" in caplog.text, lambda: caplog.text)
     keeper.close()
     assert said in caplog.text
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from service.store import KeyFile, Store, StoreError, StoreUnavailable, files
 from service.store.schema import Newer, migrate
 from tests.service.committing import STREAMS
 from tests.service.stored import event, fill, score, seqs
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 MAIN, SCORES = "framewatch.sqlite3", "scores.sqlite3"
@@ -55,13 +56,6 @@ class Disk:
         connection = sqlite3.connect(folder / MAIN, factory=Connection, isolation_level=None, check_same_thread=False)
         connection.execute("ATTACH ? AS history", (str(folder / SCORES),))
         return connection
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.005)
 
 
 @contextmanager

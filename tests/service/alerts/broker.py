@@ -6,8 +6,7 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.service.alerts.receiver import free_port
+from tests.waiting import wait_for
 
 USER, PASSWORD = "framewatch", "hunter2"
 
@@ -47,7 +47,7 @@ def broker(
     configuration.write_text("\n".join([*lines, "user root", ""]))
     process = subprocess.Popen([program, "-c", configuration], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        until(lambda: _listens(port))
+        wait_for(lambda: _listens(port))
         yield port
     finally:
         process.terminate()
@@ -92,7 +92,7 @@ class Ear:
     def wait(self, **expected: str) -> None:
         """Waits until topics, given with `__` for `/`, have these payloads."""
         wanted = {name.replace("__", "/"): payload for name, payload in expected.items()}
-        until(lambda: wanted.items() <= self.kept.items())
+        wait_for(lambda: wanted.items() <= self.kept.items())
 
     def close(self) -> None:
         self._client.disconnect()
@@ -106,10 +106,3 @@ def ear(port: int, *, password: bool = False) -> Iterator[Ear]:
         yield one
     finally:
         one.close()
-
-
-def until(found: Callable[[], object], seconds: float = 120.0) -> None:
-    end = time.monotonic() + seconds
-    while not found():
-        assert time.monotonic() < end, "it does not come about"
-        time.sleep(0.02)

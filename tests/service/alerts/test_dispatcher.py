@@ -23,8 +23,9 @@ from service.networks import Networks
 from service.records import Event, StreamRecord
 from service.store import Store
 from tests.conftest import ROOT
-from tests.service.alerts.receiver import LOOPBACK, Receiver, receiving
+from tests.service.alerts.receiver import LOOPBACK, receiving
 from tests.service.stored import T0, event
+from tests.waiting import wait_for
 
 SECRET = "a secret of theirs"  # noqa: S105
 
@@ -347,14 +348,7 @@ def test_the_thread_sends_what_comes_and_ends(store: Store) -> None:
         try:
             happen(store)
             sending.wake()
-            wait_for(receiver, 2)
+            wait_for(lambda: len(receiver.got) >= 2, lambda: receiver.said)
         finally:
             sending.stop()
     assert [one.state for one in all_of(store)] == ["sent", "sent"]
-
-
-def wait_for(receiver: Receiver, count: int) -> None:
-    end = time.monotonic() + 120
-    while len(receiver.got) < count:
-        assert time.monotonic() < end, receiver.said
-        time.sleep(0.01)

@@ -17,9 +17,10 @@ import pytest
 from service.alerts.mqtt import Broker, Mqtt, StreamState
 from service.alerts.topics import Camera, Topics
 from service.faults import InputError
-from tests.service.alerts.broker import PASSWORD, USER, broker, ear, until
+from tests.service.alerts.broker import PASSWORD, USER, broker, ear
 from tests.service.alerts.receiver import free_port
 from tests.service.stored import event, score
+from tests.waiting import wait_for
 
 DOOR = StreamState("door", "Front door", True)
 
@@ -90,7 +91,7 @@ def test_a_broker_that_was_away_is_told_everything_again(
 ) -> None:
     port = free_port()
     with caplog.at_level(logging.WARNING), telling(port, [DOOR]) as mqtt:
-        until(lambda: "cannot be reached; it is tried again" in caplog.text)
+        wait_for(lambda: "cannot be reached; it is tried again" in caplog.text)
         mqtt.opened(replace(event(), id=7), None)
         reconnect, listening = mqtt._client.reconnect, threading.Event()
 
@@ -103,8 +104,8 @@ def test_a_broker_that_was_away_is_told_everything_again(
         with broker(tmp_path, port=port), ear(port) as heard:
             listening.set()
             heard.wait(framewatch__streams__door__problem="ON")
-            until(lambda: any(topic.endswith("/event") for topic, _ in heard.all))
-        until(lambda: not mqtt.connected)
+            wait_for(lambda: any(topic.endswith("/event") for topic, _ in heard.all))
+        wait_for(lambda: not mqtt.connected)
         with broker(tmp_path, port=port), ear(port) as heard:  # it has kept nothing
             heard.wait(framewatch__status="online", framewatch__streams__door__problem="ON")
 
@@ -115,15 +116,15 @@ def test_a_removed_stream_is_removed_at_the_broker(tmp_path: Path) -> None:
         with telling(port, streams):
             heard.wait(framewatch__streams__yard__problem="OFF", framewatch__streams__door__problem="OFF")
             del streams[1]
-            until(lambda: not [topic for topic in heard.kept if "yard" in topic])
+            wait_for(lambda: not [topic for topic in heard.kept if "yard" in topic])
         with telling(port, []):  # the other was removed while the service was not connected
-            until(lambda: list(heard.kept) == ["framewatch/status"])
+            wait_for(lambda: list(heard.kept) == ["framewatch/status"])
 
 
 def test_a_broker_may_ask_for_a_password(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with broker(tmp_path, password=True) as port, ear(port, password=True) as heard:
         with caplog.at_level(logging.DEBUG), telling(port, [DOOR], user=USER, password="wrong-hunter3"):  # noqa: S106
-            until(lambda: "refuses the service: Not authorized" in caplog.text)
+            wait_for(lambda: "refuses the service: Not authorized" in caplog.text)
         with telling(port, [DOOR], user=USER, password=PASSWORD) as mqtt:
             heard.wait(framewatch__status="online")
             assert PASSWORD not in repr(mqtt._broker)
@@ -149,9 +150,9 @@ def test_with_tls_only_a_trusted_broker_is_told(
 ) -> None:
     with broker(tmp_path, tls=certificate) as port:
         with caplog.at_level(logging.WARNING), telling(port, [DOOR], tls=True):
-            until(lambda: "cannot be reached" in caplog.text)
+            wait_for(lambda: "cannot be reached" in caplog.text)
         with telling(port, [DOOR], tls=True, ca_file=certificate[0]) as mqtt:
-            until(lambda: mqtt.connected)
+            wait_for(lambda: mqtt.connected)
 
 
 def test_certificates_that_cannot_be_read_are_said(tmp_path: Path) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from service.records import Event, IncomingFrame
 from service.store import Store
 from tests.service.recorder.drawn import T0, picture, shows, stills
 from tests.service.stored import event
+from tests.waiting import wait_for
 
 TIMES = ClipTimes(before=1.0, after=0.5, longest=20.0)
 
@@ -92,7 +92,7 @@ class Kit:
             fits = found is not None and (found.state == state if state else found.state != "waiting")
             return found if fits else None
 
-        found: EventFiles = until(done)
+        found: EventFiles = wait_for(done, seconds=60)
         return found
 
     def clip(self, opened: Event) -> Path:
@@ -101,14 +101,6 @@ class Kit:
     def stop(self) -> None:
         self.recorder.stop()
         self.store.close()
-
-
-def until(found: Callable[[], Any], seconds: float = 60.0) -> Any:
-    end = time.monotonic() + seconds
-    while not (what := found()):
-        assert time.monotonic() < end, "it does not come about"
-        time.sleep(0.01)
-    return what
 
 
 @contextmanager
@@ -144,7 +136,7 @@ def test_a_clip_shows_the_seconds_before_and_after_its_event_and_no_more(tmp_pat
         assert [files.began, files.ended] == pytest.approx([T0 + 1.5, T0 + 4.0])
         shows(kit.clip(opened), [((n - 15) / 10, n) for n in range(15, 41)])
         assert files.bytes == sum(path.stat().st_size for path in kit.clip(opened).parent.iterdir())
-        until(lambda: kit.told)  # from the thread of the store, behind the commit
+        wait_for(lambda: kit.told, seconds=60)  # from the thread of the store, behind the commit
         assert [one.state for one in kit.told] == ["ready"]
         assert kit.recorder.written == 1
 
@@ -158,7 +150,7 @@ def test_of_a_muted_event_there_are_files_and_nobody_is_told(tmp_path: Path) -> 
             kit.close(opened, T0 + 2.6)
         feed(ring, 31, 60)
         assert [kit.wait(opened).state for opened in (muted, loud)] == ["ready", "ready"]
-        until(lambda: kit.told)
+        wait_for(lambda: kit.told, seconds=60)
         assert [one.event for one in kit.told] == [loud.id]
 
 
@@ -167,7 +159,7 @@ def test_the_pictures_are_those_of_the_peak(tmp_path: Path) -> None:
         ring = kit.start()
         feed(ring, 0, 30)
         opened = kit.open(T0 + 2.5, look(25))
-        until(lambda: (kit.files(opened) or EventFiles(0, "", "none")).snapshot)
+        wait_for(lambda: (kit.files(opened) or EventFiles(0, "", "none")).snapshot, seconds=60)
         path = kit.clip(opened).with_name("snapshot.jpg")
         assert path.read_bytes() == picture(25)
         kit.recorder.peaked(opened, look(28, heat=2.0))
@@ -192,7 +184,7 @@ def test_a_long_event_has_the_begin_of_it_and_says_so(tmp_path: Path) -> None:
         kit.recorder.peaked(opened, look(50))
         kit.close(opened, T0 + 6)
         path = kit.clip(opened).with_name("snapshot.jpg")
-        until(lambda: path.read_bytes() == picture(50))
+        wait_for(lambda: path.read_bytes() == picture(50), seconds=60)
 
 
 def test_a_clip_ends_without_the_pictures_that_do_not_come(tmp_path: Path) -> None:
@@ -317,7 +309,7 @@ def test_what_a_stop_left_is_finished_at_the_next_start(tmp_path: Path) -> None:
         feed(ring, 0, 30)
         opened = kit.open(T0 + 2.5)
         feed(ring, 31, 40)
-        until(lambda: kit.clip(opened).with_name("pictures.part").exists())
+        wait_for(lambda: kit.clip(opened).with_name("pictures.part").exists(), seconds=60)
     with running(tmp_path) as kit:
         kit.start()
         files = kit.wait(opened)
@@ -341,7 +333,7 @@ def test_what_a_crash_left_is_swept_and_the_event_says_so(tmp_path: Path) -> Non
         kit.start()
         assert kit.wait(whole).state == "ready"
         assert kit.wait(none).reason == "the service was stopped before a picture of it was kept"
-        until(lambda: not (kit.folder / "77").exists())
+        wait_for(lambda: not (kit.folder / "77").exists(), seconds=60)
         assert [path.name for path in (kit.folder / str(whole.id)).iterdir()] == ["clip.mp4"]
 
 
@@ -353,10 +345,10 @@ def test_a_purged_stream_leaves_nothing(tmp_path: Path) -> None:
         kit.close(done, T0 + 1.6)
         kit.wait(done)
         going_on = kit.open(T0 + 2.5, look(25))
-        until(lambda: kit.clip(going_on).with_name("pictures.part").exists())
+        wait_for(lambda: kit.clip(going_on).with_name("pictures.part").exists(), seconds=60)
         kit.store.delete_stream("door", purge=True)
         kit.recorder.close("door", purge=True)
-        until(lambda: not list(kit.folder.iterdir()))
+        wait_for(lambda: not list(kit.folder.iterdir()), seconds=60)
         assert kit.files(done) is None and kit.files(going_on) is None
 
 
