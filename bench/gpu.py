@@ -185,7 +185,6 @@ def _wait(device: torch.device) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures and prints; gives the exit code."""
-    given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(
         prog="python -m bench.gpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -196,7 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, default=256, metavar="N", help="frames of a batch at most (256)")
     parser.add_argument("--frames", type=int, default=32, metavar="N", help="of the packaged video (32)")
     parser.add_argument("--write", action="store_true", help="write the tables into benchmarks.md")
-    options = parser.parse_args(given)
+    options = parser.parse_args(arguments)
     device = choose_device(options.device)
     model = model_of(device)
     precision = model.detector.precision
@@ -221,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     said = "\n".join(lines)
     print(said)
     if options.write:
-        put_section("What one GPU holds", command_of("make bench-gpu", given), said)
+        put_section("What one GPU holds", command_of("make bench-gpu", arguments), said)
     return 0
 
 

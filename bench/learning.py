@@ -180,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"no real footage at {missing[0]}: set FRAMEWATCH_DATA", file=sys.stderr)
         return 1
     load = os.getloadavg()[1]
-    command = command_of("python -m bench.learning", sys.argv[1:] if arguments is None else arguments)
+    command = command_of("python -m bench.learning", arguments)
     date, host = datetime.now(UTC).strftime("%Y-%m-%d"), this_host(*Machine().start())
     sources = [flag for stream, path in cameras.items() for flag in ("--source", f"{stream}={path}")]
     learned: list[Learned] = []

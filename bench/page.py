@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,13 +20,14 @@ so. Ratios carry over to other machines better than the figures themselves.
 """
 
 
-def command_of(program: str, given: Sequence[str]) -> str:
+def command_of(program: str, arguments: Sequence[str] | None) -> str:
     """The command that measures the same again.
 
     Args:
         program: such as `make bench` or `python -m bench.wall`.
-        given: its arguments.
+        arguments: its own; None: those of this process.
     """
+    given = sys.argv[1:] if arguments is None else arguments
     if program.startswith("make "):
         given = [f"ARGS={shlex.quote(shlex.join(given))}"] if given else []
         return " ".join([program, *given])

@@ -76,7 +76,6 @@ def table(found: dict[str, list[float]]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures and prints; gives the exit code."""
-    given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="python -m bench.rivals", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="of all ways in turn (3)")
     parser.add_argument("--seconds", type=float, default=6.0, metavar="S", help="that count, each way (6)")
@@ -85,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--frames", type=int, default=48, metavar="N", help="of the packaged video (48)")
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
-    options = parser.parse_args(given)
+    options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="framewatch-rivals-") as scratch:
         found = measure(options, Path(scratch))
     device = choose_device(options.device)
@@ -95,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     print(said)
     if options.write:
-        put_section("Beside other ways to serve", command_of("make bench-rivals", given), said)
+        put_section("Beside other ways to serve", command_of("make bench-rivals", arguments), said)
     return 0
 
 

@@ -244,7 +244,6 @@ def latency_table(latencies: Sequence[Latency]) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures and prints; gives the exit code."""
-    given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(
         prog="python -m bench.serve", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -256,14 +255,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--frames", type=int, default=48, metavar="N", help="of the packaged video (48)")
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
     parser.add_argument("--write", action="store_true", help=f"write the tables into {PAGE.name}")
-    options = parser.parse_args(given)
+    options = parser.parse_args(arguments)
     allow_descriptors()
     with tempfile.TemporaryDirectory(prefix="framewatch-serve-") as scratch:
         said = measure(options, Path(scratch))
     print(said)
     if options.write:
         on = "a GPU" if choose_device(options.device).type == "cuda" else "a CPU"
-        put_section(f"From JPEG in to score out on {on}", command_of("make bench-serve", given), said)
+        put_section(f"From JPEG in to score out on {on}", command_of("make bench-serve", arguments), said)
     return 0
 
 

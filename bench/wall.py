@@ -231,7 +231,6 @@ def row(name: str, wall: str, rounds: Sequence[Round]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures and prints; gives the exit code: 1 where the wall costs more than it may."""
-    given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(
         prog="python -m bench.wall", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -243,13 +242,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--frames", type=int, default=48, metavar="N", help="of the packaged video (48)")
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
-    options = parser.parse_args(given)
+    options = parser.parse_args(arguments)
     options.warm = max(options.warm, 1.5 * WINDOW / options.rate)  # until then windows are filled, which costs less
     with tempfile.TemporaryDirectory(prefix="framewatch-wall-") as scratch:
         said, good = measure(options, Path(scratch))
     print(said)
     if options.write:
-        put_section("What the wall costs", command_of("python -m bench.wall", given), said)
+        put_section("What the wall costs", command_of("python -m bench.wall", arguments), said)
     return 0 if good else 1
 
 

@@ -23,7 +23,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     if path.exists() and not path.is_file():
         yield path
         return
-    target = Path(os.path.realpath(path))  # a link stays a link
+    target = real_path(path)  # a link stays a link
     temporary = target.parent / f".framewatch-{secrets.token_hex(8)}{target.suffix[:16]}"
     try:
         yield temporary
@@ -52,3 +52,8 @@ def open_atomic(path: Path) -> Iterator[TextIO]:
         open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="") as out,
     ):
         yield out
+
+
+def real_path(path: Path) -> Path:
+    """The path without links. Not `Path.resolve`: that raises at a link in a circle, before anything can be said."""
+    return Path(os.path.realpath(path))

@@ -124,9 +124,8 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 def main() -> None:
     """Runs the command line, and exits."""
     signal.signal(signal.SIGTERM, _terminate)  # half-written files are removed on the way out
-    if isinstance(
-        sys.stdout, io.TextIOWrapper
-    ):  # a file's name need not be valid UTF-8, nor a terminal know its letters
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # a file's name need not be valid UTF-8, nor a terminal know its letters
         known = codecs.lookup(sys.stdout.encoding).name == "utf-8"
         sys.stdout.reconfigure(errors="surrogateescape" if known else "backslashreplace")
     if not faults.debugging():

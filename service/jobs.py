@@ -18,7 +18,7 @@ from model.frames import PictureSizeError
 from model.tables import Row
 from service.job_run import JobOptions, JobRun
 from service.models import Model, ModelError, Models
-from service.problems import Problem, not_found
+from service.problems import Problem, not_found, upload_too_large
 from service.records import Job, JobState
 from service.sandbox import DecodeLimits
 from service.scorer import Scorer, ScorerError
@@ -108,7 +108,7 @@ class Jobs:
             Problem: 413, 429, or 507 when the disk is nearly full.
         """
         if bytes_expected is not None and bytes_expected > self._settings.max_upload_bytes:
-            raise Problem(413, f"an upload may have {self._settings.max_upload_bytes} bytes at most")
+            raise upload_too_large(self._settings.max_upload_bytes)
         self.check_space(bytes_expected or 0)
         id = secrets.token_hex(8)
         with self._changed:

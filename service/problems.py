@@ -62,6 +62,11 @@ def not_found(what: str, id: object) -> Problem:
     return Problem(404, f"there is no {what} {str(id)[:80]!r}")
 
 
+def upload_too_large(most: int) -> Problem:
+    """The problem of an upload of more bytes than are allowed."""
+    return Problem(413, f"an upload may have {most} bytes at most")
+
+
 def install(app: FastAPI, *, most_uploaded: int | None = None) -> None:
     """Makes every error of an application a problem.
 
@@ -111,7 +116,7 @@ class PlainRefusals:
 
     def _refusal(self, path: str) -> Problem:
         if self._most_uploaded is not None and _UPLOADS in path:
-            return Problem(413, f"an upload may have {self._most_uploaded} bytes at most")
+            return upload_too_large(self._most_uploaded)
         return Problem(413, "the body is too large")
 
 

@@ -65,7 +65,7 @@ def calibrate(
         theta = _seen(stretches, config, top, allowed=math.floor(alarms_per_hour * hours))
         extrapolated = alarms_per_hour * hours < 1
         if extrapolated:
-            theta = max(theta, min(_carried(stretches, levels, hours, alarms_per_hour), _FARTHEST * top))
+            theta = max(theta, _carried(stretches, levels, hours, alarms_per_hour, most=_FARTHEST * top))
     theta = float(np.float32(theta))
     alarms = _alarms(stretches, config, theta)
     return Calibration(
@@ -101,9 +101,14 @@ def _seen(stretches: Sequence[NormalStretch], config: DetectorConfig, top: float
 
 
 def _carried(
-    stretches: Sequence[NormalStretch], levels: Sequence[FloatArray], hours: float, alarms_per_hour: float
+    stretches: Sequence[NormalStretch],
+    levels: Sequence[FloatArray],
+    hours: float,
+    alarms_per_hour: float,
+    *,
+    most: float,
 ) -> float:
-    """The level that the peaks' tail exceeds at the rate asked for.
+    """The level that the peaks' tail exceeds at the rate asked for, or `most`.
 
     Only of blocks in which something moved: a block at 0 has no logarithm, and where a camera mostly sees nothing move,
     the tail would begin among these.
@@ -119,4 +124,5 @@ def _carried(
         return math.exp(ordered[0])
     base = ordered[count]
     scale = float((ordered[:count] - base).mean())
-    return math.exp(min(base + scale * math.log(max(1.0, count / hours / alarms_per_hour)), 700.0))
+    carried = base + scale * math.log(max(1.0, count / hours / alarms_per_hour))
+    return math.exp(carried) if carried < math.log(most) else most

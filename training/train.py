@@ -133,7 +133,7 @@ def train(
     detector.reference.copy_(torch.from_numpy(found.reference))
     detector.to(device).with_precision(precision).with_workers(Workers.for_device(device, threads))
     parts = _split(found, config, settings.seed, say)
-    with _open_log(out.with_suffix(".log.jsonl"), goes_on=resume and _partial(out).exists()) as log:
+    with _open_log(out.with_suffix(".log.jsonl"), goes_on=resume and partial_checkpoint(out).exists()) as log:
         log.write("start", command=command, config=dataclasses.asdict(config), frames=found.frames)
         windows, held_out = _collect(detector, parts, found, settings, progress)
         log.write("windows", learned=len(windows), seen=windows.seen, held_out=len(held_out))
@@ -163,7 +163,7 @@ def train(
     with open_atomic(out.with_suffix(".report.txt")) as file:
         file.write(report.text() + "\n")
     if not fitted.interrupted:
-        _partial(out).unlink(missing_ok=True)
+        partial_checkpoint(out).unlink(missing_ok=True)
     return report
 
 
@@ -245,7 +245,8 @@ def _collect(
     return windows, held_out
 
 
-def _partial(out: Path) -> Path:
+def partial_checkpoint(out: Path) -> Path:
+    """Where a training keeps what it could go on from, beside the checkpoint that it is to write."""
     return out.with_suffix(".partial.safetensors")
 
 
@@ -264,7 +265,7 @@ def _fit(
     if detector.whitening is not None:
         fit_whitening(detector.whitening, windows.windows)
     learn = _features(detector, windows)
-    partial = _partial(out)
+    partial = partial_checkpoint(out)
     if not resume:
         partial.unlink(missing_ok=True)
     elif not partial.exists():

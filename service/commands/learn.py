@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import queue
 import re
 import threading
@@ -15,6 +14,7 @@ from typing import Final
 
 import typer
 
+from model.atomic import real_path
 from model.pictures import MAX_PIXELS, PictureError
 from service.addresses import redact
 from service.commands.opening import Machine, check_outputs
@@ -25,6 +25,7 @@ from service.learning.scratch import scratch_folder
 from service.progress import Reporter
 from service.readers.supervisor import Readers
 from service.records import Health, IncomingFrame
+from training.train import partial_checkpoint
 
 MOST_BYTES: Final = 20_000_000_000
 LEAST: Final = 5.0
@@ -101,8 +102,8 @@ def run(request: Request) -> None:
     source = _source(request.source)
     check_outputs({"--out": request.out}, [source] if isinstance(source, Path) else [])
     request.machine.start()
-    partial = request.out.with_suffix(".partial.safetensors")
-    with scratch_folder(Path(os.path.realpath(request.out)).parent) as folder:
+    partial = partial_checkpoint(request.out)
+    with scratch_folder(real_path(request.out).parent) as folder:
         recording = Recording(folder, RecordingLimits(MOST_BYTES))
         _record(request, source, recording, reporter)
         recording.tidy()

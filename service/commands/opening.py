@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from model.atomic import real_path
 from model.checkpoint import Checkpoint, bundled, load
 from model.clips import Clip
 from model.detector import Precision
@@ -88,13 +89,13 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path]) ->
     Raises:
         InputError: naming the option.
     """
-    read = {_real(path) for path in inputs}
+    read = {real_path(path) for path in inputs}
     taken: dict[Path, str] = {}
     for option, path in outputs.items():
         if path is None:
             continue
         _check_output(option, path)
-        target = _real(path)
+        target = real_path(path)
         folder = _above(target, read) if _is_footage(target) else None
         if target in read or (path.exists() and folder is not None):
             raise InputError(f"{option} {path} would overwrite what is read: give another name")
@@ -110,16 +111,11 @@ def _check_output(option: str, path: Path) -> None:
         raise InputError(f"{option} {path} is a folder: give the name of a file in it")
     if path.exists() and not path.is_file():
         return  # a device or a pipe
-    folder = _real(path).parent
+    folder = real_path(path).parent
     if not folder.exists():
         raise InputError(f"{option} {path}: there is no folder {folder}; make it first")
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"{option} {path}: {folder} cannot be written to; give a file in another folder")
-
-
-def _real(path: Path) -> Path:
-    """The path without links. Not `Path.resolve`: that raises at a link in a circle, before anything can be said."""
-    return Path(os.path.realpath(path))
 
 
 def _is_footage(path: Path) -> bool:
@@ -143,9 +139,9 @@ def make_folder(option: str, path: Path, clips: Iterable[Clip], inputs: Iterable
     Raises:
         InputError: it cannot be made or written to, or pictures in it would mix with the footage.
     """
-    read = {_real(place) for place in inputs}
+    read = {real_path(place) for place in inputs}
     for place in (path, *(path / clip.name for clip in clips)):
-        if (folder := _above(_real(place), read)) is not None:
+        if (folder := _above(real_path(place), read)) is not None:
             raise InputError(f"{option} {path} would write pictures into the footage in {folder}: give another folder")
     try:
         path.mkdir(parents=True, exist_ok=True)

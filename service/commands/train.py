@@ -12,7 +12,7 @@ import typer
 from service.commands.opening import Machine, check_outputs, open_clips
 from service.faults import INTERRUPTED, InputError
 from service.progress import Reporter
-from training.train import TrainSettings, train
+from training.train import TrainSettings, partial_checkpoint, train
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def run(request: Request) -> None:
                 progress=reporter.progress,
             )
         except KeyboardInterrupt:
-            kept = request.out.with_suffix(".partial.safetensors").exists()
+            kept = partial_checkpoint(request.out).exists()
             raise KeyboardInterrupt(*(["--resume goes on"] if kept else [])) from None
     print(json.dumps(report.to_json(), indent=2, allow_nan=False) if request.json else report.text())
     if report.interrupted:

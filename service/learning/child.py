@@ -97,7 +97,7 @@ def learn(
     """
     from model.device import choose_device
     from training.fit import ResumeError
-    from training.train import TrainSettings, train
+    from training.train import TrainSettings, partial_checkpoint, train
 
     def run(resume: bool) -> dict[str, Any]:
         with open_footage([clips], fps=FPS) as footage:
@@ -120,7 +120,7 @@ def learn(
         facts["notes"] = notes(report.minutes)
         return facts
 
-    partial = out.with_suffix(".partial.safetensors")
+    partial = partial_checkpoint(out)
     try:
         return run(resume=partial.exists())
     except ResumeError:
