@@ -4,11 +4,13 @@
 #   make VENV=/elsewhere test     use another place than .venv
 #   make PYTHON=python3.13 demo   use another Python (3.11 or later)
 #   make test ARGS='-k smoothing' hand options on
+#   make test WORKERS=8           in more than two processes at a time; 0: in one, where a debugger can stop it
 
 PYTHON ?= python3
 VENV ?= .venv
 TORCH ?= torch==2.13.0
 ARGS ?=
+WORKERS ?= 2
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -30,7 +32,7 @@ demo: $(READY) ## Draw a street, learn it, find what is odd in it (two minutes).
 	$(BIN)/framewatch demo --out out/demo $(ARGS)
 
 test: $(READY) ## Run the tests.
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 quality: $(READY) ## Measure detection on the real footage of FRAMEWATCH_DATA; write docs/quality.md (an hour).
 	$(BIN)/python -m bench.quality $(ARGS)
