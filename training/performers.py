@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from training.actors import BALL_RADIUS, Figure, Look, Pose, ball, person, ride, run, stride, topple, walk
+from training.figures import BALL_RADIUS, Figure, Look, Pose, ball, person, ride, run, stride, topple, walk
 from training.perspective import PATH, PAVEMENT, Camera, Colour
 
 _MARGIN = 1.3  # metres beyond the picture's edge where people come and go: their shadows end outside as well

@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.actors import Sprite, draw_shadow, draw_sprite, place
 from training.backdrop import Backdrop, draw_backdrop
 from training.performers import LANES, Anomaly, Entrance, Shot, passers_by, stage
 from training.perspective import Camera, Floats
+from training.sprites import Sprite, draw_shadow, draw_sprite, place
 
 __all__ = ["Anomaly", "SceneFrame", "Street"]
 
