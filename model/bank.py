@@ -29,6 +29,16 @@ class Windows:
     cell: Tensor
     ready: tuple[bool, ...]
 
+    def select(self, positions: Sequence[int]) -> Windows:
+        """The windows of some frames of the batch, as if they had been a batch of their own."""
+        if len(positions) == len(self.ready):
+            return self
+        place = torch.full((len(self.ready),), -1, dtype=torch.int64)
+        place[torch.tensor(positions)] = torch.arange(len(positions))
+        frame = place.to(self.frame.device)[self.frame]
+        mine = frame >= 0
+        return Windows(self.features[mine], frame[mine], self.cell[mine], tuple(self.ready[at] for at in positions))
+
 
 class Bank:
     """The last T frames of each stream: encoder features, and the previous frame's smoothed luma.

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from model.detector import Scores
-from service.lanes import Slot
 from service.models import Model
 from service.scorer import Scorer, ScorerError
 from service.seats import ClipSeat
+from service.slots import Slot
 from service.tickets import ClipCall, ClipTicket
 
 

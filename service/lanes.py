@@ -8,76 +8,21 @@ import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from model.bank import Bank, Windows
 from model.memory import is_out_of_memory
 from model.pictures import Image
 from service.models import Model
+from service.slots import Entry, Heat, Result, Slot
 
 T = TypeVar("T")
 R = TypeVar("R")
-Heat = NDArray[np.float32]
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class Slot:
-    """A stream's place in the bank of its model's lane.
-
-    Attributes:
-        model: scores the stream.
-        region: bool cells that count; None: all.
-        number: in the bank; None: not opened yet.
-        broken: a frame was lost to a fault, so the next one begins a new window.
-        pending: batches under way that hold frames of the stream.
-        leaving: it is given back when there are none.
-    """
-
-    model: Model
-    region: Tensor | None = None
-    number: int | None = None
-    broken: bool = False
-    pending: int = 0
-    leaving: bool = False
-
-
-class Entry(Protocol):
-    """A frame to be scored."""
-
-    @property
-    def slot(self) -> Slot:
-        """Of its stream."""
-
-    @property
-    def image(self) -> Image:
-        """uint8, H×W or H×W×3, the model's input."""
-
-    @property
-    def restart(self) -> bool:
-        """Whether it begins a new window."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a frame scored.
-
-    Attributes:
-        raw: reconstruction error; None: its window is not full.
-        heat: float32 2·rows×2·columns; None without `raw`.
-        restarted: it began a new window.
-        fault: why the service could not score it, or "".
-    """
-
-    raw: float | None = None
-    heat: Heat | None = None
-    restarted: bool = False
-    fault: str = ""
 
 
 @dataclass(slots=True)
@@ -256,7 +201,7 @@ class Lanes:
         detector = part.entries[positions[0]].slot.model.detector
 
         def attempt(some: Sequence[int]) -> None:
-            scores = detector.score(select(part.windows, some))
+            scores = detector.score(part.windows.select(some))
             rows = torch.cat([scores.raw.unsqueeze(1), scores.heat.flatten(1)], dim=1).cpu().numpy()
             for position, row in zip(some, rows, strict=True):
                 heat = row[1:].reshape(scores.heat.shape[1:])
@@ -303,18 +248,6 @@ def warm(model: Model, size: int) -> None:
         for _ in range(detector.config.window):
             noise = torch.randint(0, 256, (count, *detector.encoder.takes), dtype=torch.uint8)
             detector.score(bank.push(slots, noise)).raw.tolist()
-
-
-def select(windows: Windows, positions: Sequence[int]) -> Windows:
-    """The windows of some frames of a batch, as if they had been a batch of their own."""
-    if len(positions) == len(windows.ready):
-        return windows
-    place = torch.full((len(windows.ready),), -1, dtype=torch.int64)
-    place[torch.tensor(positions)] = torch.arange(len(positions))
-    frame = place.to(windows.frame.device)[windows.frame]
-    mine = frame >= 0
-    ready = tuple(windows.ready[position] for position in positions)
-    return Windows(windows.features[mine], frame[mine], windows.cell[mine], ready)
 
 
 def _stack(lane: _Lane, images: list[Image]) -> Tensor:

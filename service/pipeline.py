@@ -11,7 +11,8 @@ from itertools import repeat
 from typing import TypeVar
 
 from service.batching import Ticket
-from service.lanes import Begun, Lanes, Result
+from service.lanes import Begun, Lanes
+from service.slots import Result
 from service.stream import Outcome, Stream
 from service.tickets import ClipTicket, StreamTicket
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from model.chain import Chain
 from service.intake import Intake
-from service.lanes import Slot
 from service.plan import Plan
+from service.slots import Slot
 
 
 class Run:

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
-from service.lanes import Slot
 from service.runs import Run
+from service.slots import Slot
 from service.stream import Stream
 from service.tickets import ClipTicket, StreamTicket
 

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from model.frames import Prepared
 from model.sampler import Sampler
 from service.batching import Batcher, BatchLimits
-from service.lanes import Slot
 from service.models import Model
 from service.plan import make_plan
 from service.queues import QueueLimits
 from service.records import Dropped, IncomingFrame, StreamOptions
 from service.seats import ClipSeat
+from service.slots import Slot
 from service.stream import Stream
 from service.tickets import ClipCall, ClipTicket, StreamTicket
 from tests.model import detectors

@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.detector import Detector, Scores
+from model.detector import Scores
 from model.pictures import Image
 from model.regions import cells_inside
-from service.lanes import Entry, Lanes, Result, Slot, select, warm
+from service.lanes import Lanes, warm
 from service.models import Model
+from service.slots import Entry, Result, Slot
 from tests.model import detectors
 from tests.service.live import model, sibling
 
@@ -243,19 +244,6 @@ def test_stage_times_are_kept() -> None:
     lanes = Lanes()
     lanes.score(rounds([Slot(model())], 1)[0])
     assert lanes.seconds.copy > 0 and lanes.seconds.encoder > 0 and lanes.seconds.windows > 0
-
-
-def test_selected_windows_are_those_of_a_batch_of_their_own() -> None:
-    detector: Detector = model().detector
-    bank = detector.bank()
-    images = [detectors.pictures(6, seed=n) for n in range(3)]
-    slots = [bank.open() for _ in range(3)]
-    for at in range(6):
-        windows = bank.push(slots, detectors.stacked([run[at] for run in images]))
-    whole, part = detector.score(windows), detector.score(select(windows, [2, 0]))
-    assert torch.allclose(part.raw, whole.raw[[2, 0]], atol=1e-6)
-    assert torch.allclose(part.heat, whole.heat[[2, 0]], atol=1e-6)
-    assert select(windows, [0, 1, 2]) is windows
 
 
 @pytest.mark.parametrize("encoder", detectors.ENCODERS)
