@@ -55,7 +55,7 @@ ANYBODY = Caller("anybody", ("admin",))
 class Keys(Protocol):
     """Where keys are kept."""
 
-    def keys(self) -> list[KeyRecord]: ...
+    def all(self) -> list[KeyRecord]: ...
 
 
 def mint(name: str, scopes: Sequence[Scope], now: float) -> tuple[str, KeyRecord]:
@@ -234,7 +234,7 @@ class Access:
         async with self._reading:
             now = self._monotonic()
             if now - self._read_at >= _FRESH:
-                self._known = {key.hash: key for key in await asyncio.to_thread(self._keys.keys)}
+                self._known = {key.hash: key for key in await asyncio.to_thread(self._keys.all)}
                 self._read_at = now
 
     def _local(self, connection: HTTPConnection) -> Caller:

@@ -189,8 +189,8 @@ class Monitor:
 
     def _build(self, precision: Precision) -> None:
         settings = self.settings
-        sessions = Sessions(self.store, seconds=86_400 * settings.session_days)
-        self.access = Access(self.store, on=settings.auth_on, sessions=sessions, origins=settings.allowed_origins)
+        sessions = Sessions(self.store.sessions, seconds=86_400 * settings.session_days)
+        self.access = Access(self.store.keys, on=settings.auth_on, sessions=sessions, origins=settings.allowed_origins)
         workers = Workers.for_device(self._device)
         self.models = Models(settings.models_folder, device=self._device, precision=precision, workers=workers)
         self.repeats = Repeats(self.store.requests)
@@ -224,14 +224,14 @@ class Monitor:
         )
         self.activation = Activation(self.models, self.roster, self.scorer.warm, settings.data_dir / "active-model")
         self.jobs = Jobs(settings, self.store.jobs, self.models, self.scorer)
-        self.learner = Learner(settings, self.store, self.models, self.roster, warm=self.scorer.warm)
+        self.learner = Learner(settings, self.store.learnings, self.models, self.roster, warm=self.scorer.warm)
 
     def _open(self) -> None:
         settings = self.settings
-        if settings.auth_on and not any(key.revoked is None for key in self.store.keys()):  # noqa: SIM118
+        if settings.auth_on and not any(key.revoked is None for key in self.store.keys.all()):
             key, record = mint("admin", ("admin",), time.time())
             path = write_admin_key(settings.data_dir, key)  # first: one that is stored alone lets nobody in
-            self.store.put_key(record)
+            self.store.keys.put(record)
             log.info("the first key is in %s", path)
         if self.access.sessions is not None:
             self.access.sessions.load()

@@ -27,9 +27,9 @@ log = logging.getLogger(__name__)
 class SessionStore(Protocol):
     """Where sessions are kept."""
 
-    def sessions(self) -> list[SessionRecord]: ...
-    def put_session(self, session: SessionRecord) -> None: ...
-    def delete_session(self, hash: str) -> bool: ...
+    def all(self) -> list[SessionRecord]: ...
+    def put(self, session: SessionRecord) -> None: ...
+    def delete(self, hash: str) -> bool: ...
 
 
 class Sessions:
@@ -55,7 +55,7 @@ class Sessions:
 
     def load(self) -> None:
         """Reads what is stored."""
-        self._open = {session.hash: session for session in self._store.sessions()}
+        self._open = {session.hash: session for session in self._store.all()}
 
     def start(self, key: str) -> str:
         """Begins a session of a key, given by its id; gives the token that the cookie holds.
@@ -70,7 +70,7 @@ class Sessions:
                 del self._open[next(iter(self._open))]
             self._open[session.hash] = session
         try:
-            self._store.put_session(session)
+            self._store.put(session)
         except StoreUnavailable as error:
             log.warning("a login will not survive a restart: %s", error)
         return token
@@ -85,7 +85,7 @@ class Sessions:
         with self._lock:
             self._open.pop(hash, None)
         try:
-            self._store.delete_session(hash)
+            self._store.delete(hash)
         except StoreUnavailable as error:
             log.warning("a session that was ended will be back after a restart: %s", error)
 

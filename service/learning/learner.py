@@ -20,7 +20,8 @@ from service.problems import Problem, not_found
 from service.retention import disk_is_short
 from service.roster import Roster
 from service.settings import Settings
-from service.store import Store, StoreUnavailable
+from service.store import StoreUnavailable
+from service.store.learnings import LearningTable
 
 CHOICES: Final[dict[str, Any]] = {}
 """Fields of `training.train.TrainSettings` that are not left to their defaults."""
@@ -41,7 +42,7 @@ class Learner:
     def __init__(
         self,
         settings: Settings,
-        store: Store,
+        store: LearningTable,
         models: Models,
         roster: Roster,
         *,
@@ -77,7 +78,7 @@ class Learner:
             settings.learning_max_bytes,
             disk_is_short(settings.data_dir, settings.min_free_disk_bytes),
             effort=lambda: Effort(self._threads_each, self.nice, self.choices),
-            keep=store.put_learning,
+            keep=store.put,
             stopping=self._stopping,
             turn=threading.Lock(),
             monotonic=monotonic,
@@ -85,7 +86,7 @@ class Learner:
 
     def start(self) -> None:
         """Goes on with what was under way when the service stopped."""
-        left = [learning for learning in self._store.learnings() if learning.state in OPEN]
+        left = [learning for learning in self._store.all() if learning.state in OPEN]
         kept = {learning.id for learning in left}
         if self.folder.is_dir():
             for path in self.folder.iterdir():
@@ -131,7 +132,7 @@ class Learner:
                 )
             self._courses[id] = course
         try:
-            self._store.put_learning(learning)
+            self._store.put(learning)
         except BaseException:
             with self._lock:
                 del self._courses[id]
@@ -146,7 +147,7 @@ class Learner:
             Problem: 404.
         """
         course = self._courses.get(id)
-        found = self._store.learning(id) if course is None else course.learning
+        found = self._store.one(id) if course is None else course.learning
         if found is None:
             raise not_found("learning", id)
         return found
@@ -154,7 +155,7 @@ class Learner:
     def all(self) -> list[Learning]:
         """All learnings, newest first."""
         courses = dict(self._courses)
-        return [courses[one.id].learning if one.id in courses else one for one in self._store.learnings()]
+        return [courses[one.id].learning if one.id in courses else one for one in self._store.all()]
 
     def cancel(self, id: str) -> None:
         """Ends a learning that is under way, and removes what it recorded; forgets one that has ended, not its model.
@@ -167,7 +168,7 @@ class Learner:
         if course is not None and course.learning.state in OPEN:
             course.cancel()
             return
-        if not self._store.delete_learning(id):
+        if not self._store.delete(id):
             raise not_found("learning", id)
         with self._lock:
             self._courses.pop(id, None)
@@ -226,7 +227,7 @@ class Learner:
         if state != "ready":  # killed in between, a training that was done would lack its footage
             shutil.rmtree(course.folder, ignore_errors=True)  # before storing, which a full disk would refuse
         try:
-            self._store.put_learning(ended)
+            self._store.put(ended)
             shutil.rmtree(course.folder, ignore_errors=True)
         except StoreUnavailable as error:
             log.error("learning %s is %s, which cannot be stored: %s", ended.id, state, error)

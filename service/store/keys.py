@@ -1,39 +1,39 @@
-"""API keys in SQL, and for the command line, which may run beside the service."""
+"""API keys in SQL: for the service, and for the command line, which may run beside it."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from service.records import KeyRecord
 from service.store.files import MAIN, connect, explained, prepare
+from service.store.readers import Readers
+from service.store.writer import Apply
 
 
-def put(connection: sqlite3.Connection, key: KeyRecord) -> None:
-    """Stores a key.
+class KeyTable:
+    """Keys. Safe to call from any thread; made by the store.
 
-    Raises:
-        sqlite3.IntegrityError: its id is taken.
+    What changes something returns after the commit, and raises `StoreUnavailable` while nothing can be written.
     """
-    connection.execute(
-        "INSERT INTO keys (id, name, hash, scopes, created, revoked) VALUES (?, ?, ?, ?, ?, ?)",
-        (key.id, key.name, key.hash, " ".join(key.scopes), key.created, key.revoked),
-    )
 
+    def __init__(self, write: Callable[[Apply[Any]], Any], readers: Readers) -> None:
+        """Makes it; `write` runs something in the writer's thread and waits for the commit."""
+        self._write = write
+        self._readers = readers
 
-def every(connection: sqlite3.Connection) -> list[KeyRecord]:
-    """All keys, revoked ones too, in the order they were made."""
-    found = connection.execute("SELECT id, name, hash, scopes, created, revoked FROM keys ORDER BY created, id")
-    return [
-        KeyRecord(id, name, hash, tuple(scopes.split()), created, revoked)
-        for id, name, hash, scopes, created, revoked in found
-    ]
+    def put(self, key: KeyRecord) -> None:
+        """Stores a key whose id is new."""
+        self._write(partial(_put, key=key))
 
-
-def revoke(connection: sqlite3.Connection, id: str, now: float) -> bool:
-    """Ends a key for good; whether there was a valid one."""
-    return connection.execute("UPDATE keys SET revoked = ? WHERE id = ? AND revoked IS NULL", (now, id)).rowcount > 0
+    def all(self) -> list[KeyRecord]:
+        """All keys, revoked ones too; also those that the command line made a moment ago."""
+        with self._readers.reading() as connection:
+            return _every(connection)
 
 
 class KeyFile:
@@ -63,17 +63,18 @@ class KeyFile:
             StoreError: its id is taken, or the file cannot be written.
         """
         with explained(self._path):
-            put(self._connection, key)
+            _put(self._connection, key)
 
     def all(self) -> list[KeyRecord]:
         """All keys, revoked ones too, in the order they were made."""
         with explained(self._path):
-            return every(self._connection)
+            return _every(self._connection)
 
     def revoke(self, id: str, now: float) -> bool:
         """Ends a key for good, `now` seconds since 1970; whether there was a valid one."""
         with explained(self._path):
-            return revoke(self._connection, id, now)
+            ended = self._connection.execute("UPDATE keys SET revoked = ? WHERE id = ? AND revoked IS NULL", (now, id))
+            return ended.rowcount > 0
 
     def close(self) -> None:
         self._connection.close()
@@ -85,3 +86,18 @@ class KeyFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _put(connection: sqlite3.Connection, key: KeyRecord) -> None:
+    connection.execute(
+        "INSERT INTO keys (id, name, hash, scopes, created, revoked) VALUES (?, ?, ?, ?, ?, ?)",
+        (key.id, key.name, key.hash, " ".join(key.scopes), key.created, key.revoked),
+    )
+
+
+def _every(connection: sqlite3.Connection) -> list[KeyRecord]:
+    found = connection.execute("SELECT id, name, hash, scopes, created, revoked FROM keys ORDER BY created, id")
+    return [
+        KeyRecord(id, name, hash, tuple(scopes.split()), created, revoked)
+        for id, name, hash, scopes, created, revoked in found
+    ]

@@ -4,16 +4,50 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from service.learning.records import Learning
+from service.store.readers import Readers
+from service.store.writer import Apply
 
 _COLUMNS = "id, stream, state, minutes, created, finished, progress, detail, recorded, model, report"
 
 
-def put(connection: sqlite3.Connection, learning: Learning) -> None:
-    """Stores a learning, or what changed of it; its place in the list stays."""
+class LearningTable:
+    """Learnings. Safe to call from any thread; made by the store.
+
+    What changes something returns after the commit, and raises `StoreUnavailable` while nothing can be written.
+    """
+
+    def __init__(self, write: Callable[[Apply[Any]], Any], readers: Readers) -> None:
+        """Makes it; `write` runs something in the writer's thread and waits for the commit."""
+        self._write = write
+        self._readers = readers
+
+    def put(self, learning: Learning) -> None:
+        """Stores a learning, or what changed of it; its place in the list stays."""
+        self._write(partial(_put, learning=learning))
+
+    def one(self, id: str) -> Learning | None:
+        """A learning by its id."""
+        with self._readers.reading() as connection:
+            row = connection.execute(f"SELECT {_COLUMNS} FROM learnings WHERE id = ?", (id,)).fetchone()  # noqa: S608
+        return None if row is None else _learning(row)
+
+    def all(self) -> list[Learning]:
+        """All learnings, newest first."""
+        with self._readers.reading() as connection:
+            rows = connection.execute(f"SELECT {_COLUMNS} FROM learnings ORDER BY key DESC").fetchall()  # noqa: S608
+        return [_learning(row) for row in rows]
+
+    def delete(self, id: str) -> bool:
+        """Removes a learning; whether there was one."""
+        return bool(self._write(partial(_delete, id=id)))
+
+
+def _put(connection: sqlite3.Connection, learning: Learning) -> None:
     changed = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS.split(", ")[1:])
     report = None if learning.report is None else json.dumps(learning.report)
     connection.execute(
@@ -26,19 +60,7 @@ def put(connection: sqlite3.Connection, learning: Learning) -> None:
     )
 
 
-def one(connection: sqlite3.Connection, id: str) -> Learning | None:
-    """A learning by its id."""
-    row = connection.execute(f"SELECT {_COLUMNS} FROM learnings WHERE id = ?", (id,)).fetchone()  # noqa: S608
-    return None if row is None else _learning(row)
-
-
-def every(connection: sqlite3.Connection) -> list[Learning]:
-    """All learnings, newest first."""
-    return [_learning(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM learnings ORDER BY key DESC")]  # noqa: S608
-
-
-def delete(connection: sqlite3.Connection, id: str) -> bool:
-    """Removes a learning; whether there was one."""
+def _delete(connection: sqlite3.Connection, id: str) -> bool:
     return connection.execute("DELETE FROM learnings WHERE id = ?", (id,)).rowcount > 0
 
 

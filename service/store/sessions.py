@@ -3,12 +3,42 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from service.records import SessionRecord
+from service.store.readers import Readers
+from service.store.writer import Apply
 
 
-def put(connection: sqlite3.Connection, session: SessionRecord) -> None:
-    """Stores a session, and forgets those that have run out."""
+class SessionTable:
+    """Sessions. Safe to call from any thread; made by the store.
+
+    What changes something returns after the commit, and raises `StoreUnavailable` while nothing can be written.
+    """
+
+    def __init__(self, write: Callable[[Apply[Any]], Any], readers: Readers) -> None:
+        """Makes it; `write` runs something in the writer's thread and waits for the commit."""
+        self._write = write
+        self._readers = readers
+
+    def put(self, session: SessionRecord) -> None:
+        """Stores a session, and forgets those that have run out."""
+        self._write(partial(_put, session=session))
+
+    def all(self) -> list[SessionRecord]:
+        """All sessions, in the order in which they run out."""
+        with self._readers.reading() as connection:
+            rows = connection.execute("SELECT hash, key, created, ends FROM sessions ORDER BY ends, hash").fetchall()
+        return [SessionRecord(*row) for row in rows]
+
+    def delete(self, hash: str) -> bool:
+        """Ends a session; whether there was one."""
+        return bool(self._write(partial(_delete, hash=hash)))
+
+
+def _put(connection: sqlite3.Connection, session: SessionRecord) -> None:
     connection.execute("DELETE FROM sessions WHERE ends <= ?", (session.created,))
     connection.execute(
         "INSERT INTO sessions (hash, key, created, ends) VALUES (?, ?, ?, ?)",
@@ -16,14 +46,5 @@ def put(connection: sqlite3.Connection, session: SessionRecord) -> None:
     )
 
 
-def delete(connection: sqlite3.Connection, hash: str) -> bool:
-    """Ends a session; whether there was one."""
+def _delete(connection: sqlite3.Connection, hash: str) -> bool:
     return connection.execute("DELETE FROM sessions WHERE hash = ?", (hash,)).rowcount > 0
-
-
-def every(connection: sqlite3.Connection) -> list[SessionRecord]:
-    """All sessions, in the order in which they run out."""
-    return [
-        SessionRecord(*row)
-        for row in connection.execute("SELECT hash, key, created, ends FROM sessions ORDER BY ends, hash")
-    ]

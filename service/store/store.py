@@ -15,8 +15,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from model.tampering import Reference
-from service.learning.records import Learning
-from service.records import Event, EventLabel, KeyRecord, Score, SessionRecord, StreamRecord
+from service.records import Event, EventLabel, Score, StreamRecord
 from service.store import (
     alerts,
     event_files,
@@ -58,6 +57,9 @@ class Store:
         outbox: webhooks, and the messages on their way to them.
         jobs: videos to be scored, and their scores.
         requests: those that may be sent again, and what was made for them.
+        learnings: of cameras.
+        keys: what clients show.
+        sessions: of the dashboard.
     """
 
     def __init__(
@@ -86,6 +88,9 @@ class Store:
             self.outbox = alerts.Outbox(self._write, self._readers)
             self.jobs = jobs.JobTable(self._write, self._readers)
             self.requests = requests.RequestTable(self._write, self._readers, clock)
+            self.learnings = learnings.LearningTable(self._write, self._readers)
+            self.keys = keys.KeyTable(self._write, self._readers)
+            self.sessions = sessions.SessionTable(self._write, self._readers)
         except BaseException:
             self._cleanup.close()
             raise
@@ -287,52 +292,6 @@ class Store:
         """
         with self._readers.reading() as connection:
             return events.page(connection, stream=stream, cursor=cursor, limit=limit, label=label)
-
-    # learnings
-
-    def put_learning(self, learning: Learning) -> None:
-        """Stores a learning, or what changed of it."""
-        self._write(partial(learnings.put, learning=learning))
-
-    def learning(self, id: str) -> Learning | None:
-        """A learning by its id."""
-        with self._readers.reading() as connection:
-            return learnings.one(connection, id)
-
-    def learnings(self) -> list[Learning]:
-        """All learnings, newest first."""
-        with self._readers.reading() as connection:
-            return learnings.every(connection)
-
-    def delete_learning(self, id: str) -> bool:
-        """Removes a learning; whether there was one."""
-        return self._write(partial(learnings.delete, id=id))
-
-    # keys
-
-    def put_key(self, key: KeyRecord) -> None:
-        """Stores a key whose id is new."""
-        self._write(partial(keys.put, key=key))
-
-    def keys(self) -> list[KeyRecord]:
-        """All keys, revoked ones too; also those that the command line made a moment ago."""
-        with self._readers.reading() as connection:
-            return keys.every(connection)
-
-    # sessions
-
-    def put_session(self, session: SessionRecord) -> None:
-        """Stores a session, and forgets those that have run out."""
-        self._write(partial(sessions.put, session=session))
-
-    def delete_session(self, hash: str) -> bool:
-        """Ends a session; whether there was one."""
-        return self._write(partial(sessions.delete, hash=hash))
-
-    def sessions(self) -> list[SessionRecord]:
-        """All sessions, in the order in which they run out."""
-        with self._readers.reading() as connection:
-            return sessions.every(connection)
 
     def _write(self, apply: Callable[[sqlite3.Connection], T]) -> T:
         return self._writer.submit(apply).result()

@@ -21,7 +21,7 @@ class Stored:
     def __init__(self, *keys: KeyRecord) -> None:
         self.records = list(keys)
 
-    def keys(self) -> list[KeyRecord]:
+    def all(self) -> list[KeyRecord]:
         return self.records
 
 
@@ -112,10 +112,10 @@ def test_who_comes_while_the_keys_are_read_waits_for_them() -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     class Slow(Stored):
-        def keys(self) -> list[KeyRecord]:
+        def all(self) -> list[KeyRecord]:
             begun.set()
             assert go_on.wait(60)
-            return super().keys()
+            return super().all()
 
     async def both() -> list[Caller]:
         access = Access(Slow(RECORD), on=True)

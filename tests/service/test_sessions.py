@@ -24,15 +24,15 @@ class Stored:
         self.kept: dict[str, SessionRecord] = {}
         self.full = full
 
-    def sessions(self) -> list[SessionRecord]:
+    def all(self) -> list[SessionRecord]:
         return sorted(self.kept.values(), key=lambda session: session.ends)
 
-    def put_session(self, session: SessionRecord) -> None:
+    def put(self, session: SessionRecord) -> None:
         if self.full:
             raise StoreUnavailable("the disk is full")
         self.kept[session.hash] = session
 
-    def delete_session(self, hash: str) -> bool:
+    def delete(self, hash: str) -> bool:
         return self.kept.pop(hash, None) is not None
 
 

@@ -332,23 +332,23 @@ KEY = KeyRecord("k1", "laptop", "ab" * 32, ("read", "ingest"), T0)
 
 
 def test_a_key_comes_back_as_it_was(store: Store) -> None:
-    store.put_key(KEY)
-    assert store.keys() == [KEY]
+    store.keys.put(KEY)
+    assert store.keys.all() == [KEY]
 
 
 def test_the_command_line_changes_keys_beside_a_running_service(store: Store, tmp_path: Path) -> None:
     with KeyFile(tmp_path) as keys:
         keys.put(KEY)
-        assert store.keys() == keys.all() == [KEY]
+        assert store.keys.all() == keys.all() == [KEY]
         assert (keys.revoke("k1", T0 + 1), keys.revoke("k1", T0 + 2)) == (True, False)
-    assert store.keys() == [replace(KEY, revoked=T0 + 1)]
+    assert store.keys.all() == [replace(KEY, revoked=T0 + 1)]
 
 
 def test_keys_can_be_made_before_the_first_start(tmp_path: Path) -> None:
     with KeyFile(tmp_path / "new") as keys:
         keys.put(KEY)
     with Store.open(tmp_path / "new") as store:
-        assert (store.keys(), store.epoch) == ([KEY], 1)
+        assert (store.keys.all(), store.epoch) == ([KEY], 1)
 
 
 def test_any_thread_may_write_and_read(store: Store) -> None:
