@@ -32,7 +32,7 @@ demo: $(READY) ## Draw a street, learn it, find what is odd in it (two minutes).
 	$(BIN)/framewatch demo --out out/demo $(ARGS)
 
 test: $(READY) ## Run the tests.
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 quality: $(READY) ## Measure detection on the real footage of FRAMEWATCH_DATA; write docs/quality.md (an hour).
 	$(BIN)/python -m bench.quality $(ARGS)

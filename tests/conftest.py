@@ -10,6 +10,8 @@ import torch
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
+LONG = [ROOT / "tests" / name for name in ("web", "docs", "e2e")]
+"""Folders whose tests start services and browsers."""
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +33,9 @@ def pytest_configure() -> None:
     torch.set_num_threads(1)  # the tests' tensors are tiny: threads would only wait for each other
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):  # one of several processes: the long files first, so that they end together
+        items.sort(key=lambda item: not any(item.path.is_relative_to(folder) for folder in LONG))
     if torch.cuda.is_available():
         return
     for item in items:
