@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-import math
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,9 +16,11 @@ from service.announcer import Look
 from service.events import RESTART
 from service.metrics import Metrics
 from service.recorder.bench import Bench, Order
+from service.recorder.ledger import Ledger
 from service.recorder.mp4 import Written
 from service.recorder.pictures import heat_map, snapshot
 from service.recorder.recording import ClipTimes, Recording
+from service.recorder.recordings import Recordings
 from service.recorder.records import EventFiles
 from service.recorder.ring import Ring, Rings
 from service.recorder.shelf import CLIP, HEAT_MAP, SNAPSHOT, SPOOL, Shelf, ShelfLimits, Table
@@ -85,19 +84,14 @@ class Recorder:
         self._times = times
         self._limits = limits
         self._event = event
-        self._on_files = on_files
-        self._clock = clock
         self._monotonic = monotonic
         self._rings = Rings(times.before + _REACH, memory)
-        self._by_stream: dict[str, Ring] = {}
         self.shelf = Shelf(folder, table, limits, clock)
+        self._ledger = Ledger(table, size=self.shelf.size, on_files=on_files, clock=clock)
         self._bench = bench(self._encoded)
-        self._changing = threading.Lock()
         self._notes: deque[Callable[[], object]] = deque()
         self._looks: dict[int, Look] = {}
-        self._recordings: dict[int, Recording] = {}
-        self._files: dict[int, EventFiles] = {}  # of events that are open, recorded or encoded; the thread's own
-        self._muted: set[int] = set()  # of these
+        self._recordings = Recordings()
         self._spooled = 0
         self._tidied = -TIDY_EVERY
         self._rounds = Rounds("framewatch-recorder", self._round)
@@ -126,27 +120,24 @@ class Recorder:
         """A ring for the pictures of a stream; None: nothing is recorded."""
         if not self._on:
             return None
-        ring = self._by_stream[stream] = self._rings.open(stream)
+        ring = self._rings.open(stream)
         ring.on_add = self._rounds.wake
         return ring
 
     def close(self, stream: str, *, purge: bool = False) -> None:
         """A stream was removed, with `purge` also its events."""
-        self._rings.close(stream)
-        ring = self._by_stream.pop(stream, None)
+        ring = self._rings.close(stream)
         if ring is not None:
             self._note(partial(self._leave, stream, ring, purge))
 
     def opened(self, event: Event, look: Look | None) -> None:
         """For the announcer: an event has opened."""
-        ring = self._by_stream.get(event.stream)
+        ring = self._rings.get(event.stream)
         self.peaked(event, look)
         if ring is not None:
             path = self.shelf.path(event.id, SPOOL)
             recording = Recording(event.id, event.stream, event.started, ring, path, self._times, self._monotonic)
-            with self._changing:
-                self._recordings[event.id] = recording
-                ring.hold(0)
+            self._recordings.begin(recording)
         self._note(partial(self._begin, event))
 
     def peaked(self, event: Event, look: Look | None) -> None:
@@ -169,9 +160,7 @@ class Recorder:
         if self._on and self._monotonic() - self._tidied >= TIDY_EVERY:
             self._tidied = self._monotonic()
             self._shield(self.shelf.tidy)
-        with self._changing:
-            due = min((one.overdue for one in self._recordings.values()), default=math.inf)
-        return min(TIDY_EVERY, max(0.01, due - self._monotonic()))
+        return min(TIDY_EVERY, max(0.01, self._recordings.overdue - self._monotonic()))
 
     def _shield(self, work: Callable[[], object]) -> None:
         """Whatever goes wrong with one event, the others get their files."""
@@ -186,10 +175,10 @@ class Recorder:
         """Removes what an earlier run left undone, and has clips encoded whose pictures it has kept."""
         self.shelf.sweep(())
         for files in self._table.waiting():
-            self._files[files.event] = files
+            self._ledger.keep(files)
             event = self._event(files.event)
             if event is not None and event.muted:
-                self._muted.add(event.id)
+                self._ledger.mute(event.id)
             spool = self.shelf.path(files.event, SPOOL)
             size = spool.stat().st_size if spool.exists() else 0
             if not size or event is None:
@@ -203,21 +192,21 @@ class Recorder:
 
     def _begin(self, event: Event) -> None:
         if not self._on:
-            self._put(EventFiles(event.id, event.stream, "none", "clips are turned off"))
+            self._ledger.put(EventFiles(event.id, event.stream, "none", "clips are turned off"))
             self._settle(event.id)
             return
-        self._files[event.id] = EventFiles(event.id, event.stream, "waiting")
+        waiting = EventFiles(event.id, event.stream, "waiting")
+        self._ledger.keep(waiting)
         if event.muted:
-            self._muted.add(event.id)
+            self._ledger.mute(event.id)
         if self._limits.short_of_space():
             self.shelf.tidy()
         if self._limits.short_of_space():
             self._looks.pop(event.id, None)
             self._fail(event.id, "the disk is short of space")
             return
-        self._picture(event.id)
-        self._put(self._files[event.id])
-        if event.id not in self._recordings:
+        self._ledger.put(self._pictured(waiting))
+        if self._recordings.get(event.id) is None:
             self._fail(event.id, "the stream is gone")
             return
         try:
@@ -229,19 +218,18 @@ class Recorder:
         recording = self._recordings.get(event.id)
         if recording is not None and event.ended is not None:
             recording.end(event.ended)
-        files = self._files.get(event.id)
+        files = self._ledger.get(event.id)
         if files is not None:
-            self._picture(event.id)
-            self._put(self._files[event.id])
+            self._ledger.put(self._pictured(files))
         self._looks.pop(event.id, None)
         self._settle(event.id)
 
-    def _picture(self, event: int) -> None:
+    def _pictured(self, files: EventFiles) -> EventFiles:
         """Writes the picture of an event's peak so far, and its heat map."""
+        event = files.event
         look = self._looks.get(event)
         if look is None:
-            return
-        files = self._files[event]
+            return files
         try:
             self.shelf.put(event, SNAPSHOT, snapshot(look.frame))
             files = replace(files, snapshot=True)
@@ -250,31 +238,16 @@ class Recorder:
                 files = replace(files, heatmap=True)
         except (OSError, PictureError) as error:
             log.warning("event %d: the picture of its peak is not kept: %s", event, error)
-        self._files[event] = files
+        return files
 
     def _pull(self) -> None:
         budget = max(_LEAST_SPOOLED, int(self._limits.bytes * _SPOOLED))
-        with self._changing:
-            begun = [one for one in self._recordings.values() if one.event in self._files]
-        for recording in begun:
+        for recording in [one for one in self._recordings if one.event in self._ledger]:
             self._spooled += recording.pull(budget - self._spooled)
             if recording.over:
-                self._drop(recording.event)
+                self._recordings.drop(recording.event)
                 self._conclude(recording)
-        self._hold()
-
-    def _hold(self) -> None:
-        """Has the rings keep what is yet to be taken."""
-        with self._changing:
-            held: dict[int, int] = {}
-            for one in self._recordings.values():
-                held[id(one.ring)] = min(one.position, held.get(id(one.ring), one.position))
-            for ring in list(self._by_stream.values()):
-                ring.hold(held.get(id(ring)))
-
-    def _drop(self, event: int) -> None:
-        with self._changing:
-            self._recordings.pop(event, None)
+        self._recordings.hold(self._rings)
 
     def _conclude(self, recording: Recording) -> None:
         if recording.failed or not recording.bytes:
@@ -298,7 +271,7 @@ class Recorder:
         if isinstance(outcome, str):
             self._fail(order.event, outcome)
             return
-        files = self._files.get(order.event)
+        files = self._ledger.get(order.event)
         if files is None:  # purged meanwhile
             self.shelf.remove(order.event)
             return
@@ -306,55 +279,34 @@ class Recorder:
         bad = f"{outcome.bad} pictures of it could not be decoded" if outcome.bad else ""
         reason = "; ".join(part for part in (order.reason, bad) if part)
         self.written += 1
-        self._files[order.event] = replace(
-            files, state="ready", reason=reason, began=outcome.began, ended=outcome.ended
-        )
-        self._put(self._files[order.event], told=True)
+        files = replace(files, state="ready", reason=reason, began=outcome.began, ended=outcome.ended)
+        self._ledger.put(files, told=True)
         self._settle(order.event)
         self.shelf.tidy()
 
     def _fail(self, event: int, reason: str) -> None:
         self.failed += 1
-        self._drop(event)
+        self._recordings.drop(event)
         log.warning("event %d has no clip: %s", event, reason)
         self.shelf.discard(event, SPOOL)
-        files = self._files.get(event)
+        files = self._ledger.get(event)
         if files is not None:
-            self._files[event] = replace(files, state="failed", reason=reason)
-            self._put(self._files[event], told=True)
+            self._ledger.put(replace(files, state="failed", reason=reason), told=True)
             self._settle(event)
-
-    def _put(self, files: EventFiles, *, told: bool = False) -> None:
-        """Stores what is known of an event's files."""
-        files = replace(files, bytes=self.shelf.size(files.event), noted=self._clock())
-        self._files[files.event] = files
-        stored = self._table.put(files)
-        if told and files.event not in self._muted:
-            stored.add_done_callback(partial(self._tell, files))
-
-    def _tell(self, files: EventFiles, stored: Future[bool]) -> None:
-        if not stored.cancelled() and stored.exception() is None and stored.result():
-            self._on_files(files)
 
     def _settle(self, event: int) -> None:
         """Forgets an event of which nothing more is to be written."""
-        files = self._files.get(event)
-        if files is not None and files.state != "waiting" and event not in self._looks:
-            del self._files[event]
-            self._muted.discard(event)
+        if event not in self._looks:
+            self._ledger.settle(event)
 
     def _leave(self, stream: str, ring: Ring, purge: bool) -> None:
         self._pull()
-        with self._changing:
-            ending = [one for one in self._recordings.values() if one.ring is ring]
-        for recording in ending:
+        for recording in [one for one in self._recordings if one.ring is ring]:
             recording.cut("it ends early: the stream was removed")
             if purge:
-                self._drop(recording.event)
+                self._recordings.drop(recording.event)
                 self._spooled -= recording.bytes
         if purge:
-            for files in [one for one in self._files.values() if one.stream == stream]:
-                del self._files[files.event]
-                self._muted.discard(files.event)
-                self._looks.pop(files.event, None)
-            self.shelf.sweep(self._files.keys())
+            for event in self._ledger.purge(stream):
+                self._looks.pop(event, None)
+            self.shelf.sweep(list(self._ledger))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from service.readers.timing import RateCap
@@ -139,7 +139,14 @@ class Rings:
     @property
     def size(self) -> int:
         """Bytes that all hold together."""
-        return sum(ring.size for ring in list(self._rings.values()))
+        return sum(ring.size for ring in self)
+
+    def __iter__(self) -> Iterator[Ring]:
+        return iter(list(self._rings.values()))
+
+    def get(self, stream: str) -> Ring | None:
+        """The ring of a stream."""
+        return self._rings.get(stream)
 
     def open(self, stream: str) -> Ring:
         """A ring for a stream; one that it has already is kept no longer."""
@@ -148,11 +155,12 @@ class Rings:
             self._share_out()
             return ring
 
-    def close(self, stream: str) -> None:
-        """Forgets a stream; a recording that still takes from its ring may do so."""
+    def close(self, stream: str) -> Ring | None:
+        """Forgets a stream; gives its ring, from which a recording may still take."""
         with self._lock:
-            self._rings.pop(stream, None)
+            ring = self._rings.pop(stream, None)
             self._share_out()
+            return ring
 
     def _share_out(self) -> None:
         for ring in self._rings.values():
