@@ -6,34 +6,29 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import CancelledError
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from service import demo
-from service.addresses import AddressError
 from service.announcer import Announcer, Watch
 from service.arrivals import Arrivals
 from service.backlog import Backlog
 from service.endings import Endings
-from service.events import STREAM_ENDED, EventTracker, TamperingTracker
+from service.events import EventTracker, TamperingTracker
 from service.hub import Hub
+from service.lifecycle import Lifecycle
 from service.member import Member
 from service.messages import Message
 from service.models import Model, ModelError, Models
 from service.plan import make_plan
 from service.problems import Problem, not_found
-from service.readers.failures import ErrorClass
-from service.readers.supervisor import Readers, SourceError
 from service.recorder.recorder import Recorder
-from service.records import Health, Policy, StreamOptions, StreamRecord
+from service.records import Health, StreamOptions, StreamRecord
 from service.scorer import Scorer
 from service.sentry import Sentry
 from service.settings import Settings
 from service.store import Store, StoreUnavailable
 from service.stream import FrameLimits, Stream, switch
-from service.unscored import UNLEARNED, Unscored
 
 NO_MODEL = "no model is active: put a checkpoint into the model folder and activate it"
 log = logging.getLogger(__name__)
@@ -73,9 +68,7 @@ class Roster:
         self._settings = settings
         self._store = store
         self._models = models
-        self._scorer = scorer
         self._hub = hub
-        self._announcer = announcer
         self._endings = Endings(scorer, announcer)
         self._recorder = recorder
         self._in_loop = in_loop
@@ -89,13 +82,14 @@ class Roster:
             stalled_after=settings.stalled_after_s,
             monotonic=monotonic,
         )
-        self._readers = Readers(
+        self._lifecycle = Lifecycle(
             settings,
-            self.arrivals.read,
-            self.arrivals.heard,
-            on_dropped=self.arrivals.dropped,
-            on_still=self.arrivals.shown,
-            loops=demo.LOOPS,
+            scorer,
+            announcer,
+            self.arrivals,
+            last_seq=store.last_seq,
+            in_loop=in_loop,
+            clock=clock,
         )
 
     def __len__(self) -> int:
@@ -126,11 +120,11 @@ class Roster:
 
     def restore(self) -> None:
         """Brings the stored streams back. One that cannot be scored says why, and waits to be changed or removed."""
-        self._readers.start()
+        self._lifecycle.start()
         for record in self._store.streams():
             member = self._enter(record)
             try:
-                self._begin(member, self._stream(record))
+                self._lifecycle.begin(member, self._stream(record))
             except (ModelError, ValueError, Problem) as error:
                 member.problem = str(error)
                 log.warning("stream %s is not scored: %s", record.id, error)
@@ -147,12 +141,12 @@ class Roster:
                 raise Problem(409, f"there is a stream {record.id!r} already")
             if len(self._members) >= self._settings.max_streams:
                 raise Problem(503, f"{len(self._members)} streams are as many as are allowed", retry_after=60)
-            self._check_source(record)
+            self._lifecycle.check_source(record)
             record = replace(record, created=self._clock())
             stream = self._stream(record)
             self._store.put_stream(record)
             member = self._enter(record)
-            self._begin(member, stream)
+            self._lifecycle.begin(member, stream)
             return member
 
     def change(self, id: str, *, name: str | None = None, changes: Mapping[str, Any] | None = None) -> Member:
@@ -190,16 +184,16 @@ class Roster:
                 if (record.name, record.options) == (member.record.name, member.record.options):
                     return member, False
                 return self._change(member, record.name, record.options), False
-            self._check_source(record)
+            self._lifecycle.check_source(record)
             record = replace(record, created=member.record.created)
             stream = self._stream(record, fresh=not same)
             if not same:
                 self._store.forget_reference(record.id)  # another camera shows another scene
             self._store.put_stream(record)  # before anything ends: the disk may be full
-            self._end(member)
+            self._lifecycle.end(member)
             self._store.put_stream(record)  # behind the last scores: the numbers go on after them
             successor = self._enter(record)
-            self._begin(successor, stream)
+            self._lifecycle.begin(successor, stream)
             sender = member.sender
         if sender is not None:
             self._in_loop(partial(sender.stop, "the stream has another source now"))
@@ -214,7 +208,7 @@ class Roster:
         with self._changing:
             member = self.get(id)
             self._store.delete_stream(id)  # before anything ends: the disk may be full
-            self._end(member)
+            self._lifecycle.end(member)
             if purge:
                 self._store.delete_stream(id, purge=True)
             self._recorder.close(id, purge=purge)
@@ -243,7 +237,7 @@ class Roster:
             for member in self:
                 if member.stream is None:
                     try:
-                        self._begin(member, self._stream(member.record))
+                        self._lifecycle.begin(member, self._stream(member.record))
                     except (ModelError, ValueError, Problem) as error:
                         member.problem = str(error)
 
@@ -258,7 +252,7 @@ class Roster:
 
     def close_sources(self) -> None:
         """Ends all reading of cameras and files, and waits for it."""
-        self._readers.close()
+        self._lifecycle.close_sources()
 
     def keep_references(self) -> None:
         """Stores what the cameras are judged against, for the next start."""
@@ -281,7 +275,7 @@ class Roster:
             stream = self._stream(record)
             self._store.put_stream(record)
             member.record = record
-            self._begin(member, stream)
+            self._lifecycle.begin(member, stream)
             return member
         model = self._model(options)
         if model is None:
@@ -291,24 +285,8 @@ class Roster:
         member.stream.follow(plan, options)
         member.stream.record = record
         member.record = record
-        self._scorer.run(partial(self._follow, member))
-        self._readers.change(record.id, policy=options.policy, max_rate=options.max_rate)
+        self._lifecycle.adjust(member)
         return member
-
-    def _end(self, member: Member) -> None:
-        """Nothing more of a stream is read or scored, and its open event is closed."""
-        self._readers.remove(member.id)
-        if member.stream is not None:
-            self._scorer.detach(member.stream)
-            member.stream.close()
-        if member.unscored is not None:
-            member.unscored.closed = True
-        end_events = partial(self._announcer.end, member.watch, STREAM_ENDED)
-        try:
-            self._scorer.run(end_events).result()
-        except CancelledError:  # the engine has given up: nobody else touches the events any more
-            end_events()
-        member.removed = True
 
     def _enter(self, record: StreamRecord) -> Member:
         options = record.options
@@ -326,57 +304,6 @@ class Roster:
         self._in_loop(partial(self._hub.open, record.id, newest))
         return member
 
-    def _begin(self, member: Member, stream: Stream | None) -> None:
-        """Attaches a stream to the engine and begins to read its source; without a model it is read all the same."""
-        record = member.record
-        if stream is None:
-            self._wait(member)
-            return
-        stream.seq = self._store.last_seq(record.id)
-        member.problem = ""
-        member.stream = stream
-        self._scorer.attach(stream)
-        if member.unscored is not None:
-            self._release(member, member.unscored)
-        if record.source is not None:
-            stream.on_room = partial(self._readers.grant, record.id)
-            self._read(member, record.source, colour=stream.plan.model.detector.config.colour)
-
-    def _wait(self, member: Member) -> None:
-        """Begins to read a stream that has no model yet: at its own pace, as nothing holds it back."""
-        record = member.record
-        member.problem = UNLEARNED
-        if member.unscored is not None:
-            self._readers.change(record.id, policy="latest", max_rate=record.options.max_rate)
-            return
-        member.unscored = Unscored(record.id, clock=self._clock)
-        if record.source is not None:
-            self._read(member, record.source, policy="latest")
-
-    def _read(self, member: Member, source: str, *, colour: bool = False, policy: Policy | None = None) -> None:
-        """Begins to read a source. Settings that have changed since it was stored may forbid it."""
-        record, options = member.record, member.record.options
-        try:
-            self._readers.add(
-                record.id,
-                source,
-                loop=record.loop,
-                colour=colour,
-                max_rate=options.max_rate,
-                policy=policy or options.policy,
-            )
-        except (SourceError, AddressError) as error:
-            log.warning("stream %s is not read: %s", record.id, error)
-            self.arrivals.set_health(member, Health.FAILED, str(error), ErrorClass.REFUSED)
-
-    def _release(self, member: Member, unscored: Unscored) -> None:
-        """There is a model now: the source is opened anew, as the stream is to have it."""
-        self._readers.remove(member.id)
-        unscored.closed = True
-        member.unscored = None
-        if member.sender is not None:
-            self._in_loop(partial(member.sender.stop, "the stream has a model now: connect again"))
-
     def _stream(self, record: StreamRecord, *, fresh: bool = False) -> Stream | None:
         """A stream that is to be scored, `fresh`: of another scene; None: there is no model for it yet."""
         limits = FrameLimits(self._settings.max_frame_bytes, self._settings.max_pixels)
@@ -388,19 +315,6 @@ class Roster:
 
     def _model(self, options: StreamOptions) -> Model | None:
         return self._models.active if options.model is None else self._models.get(options.model)
-
-    def _follow(self, member: Member) -> None:
-        """On the engine's thread."""
-        options, tracker = member.record.options, member.watch.tracker
-        tracker.cooldown = self._settings.cooldown if options.cooldown is None else options.cooldown
-        tracker.muted_until = options.muted_until
-
-    def _check_source(self, record: StreamRecord) -> None:
-        if record.source is not None:
-            try:
-                self._readers.check(record.source)
-            except SourceError as error:
-                raise Problem(422, str(error)) from None
 
     def _publish(self, said: list[Message]) -> None:
         self._in_loop(partial(self._hub.publish, said))
