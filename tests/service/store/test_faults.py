@@ -1,61 +1,29 @@
-"""Killed process, full disk, locked or damaged file: the store says so, and goes on as soon as it can."""
+"""Killed process, full disk, locked file: the store says so, and goes on as soon as it can."""
 
 from __future__ import annotations
 
 import logging
 import os
 import random
-import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from service.records import StreamRecord
-from service.store import KeyFile, Store, StoreError, StoreUnavailable, files
-from service.store.schema import Newer, migrate
+from service.store import Store, StoreUnavailable, files
 from tests.service.committing import STREAMS
+from tests.service.store.disks import MAIN, SCORES, Disk, locked
 from tests.service.stored import event, fill, score, seqs
 from tests.waiting import wait_for
 
-ROOT = Path(__file__).resolve().parents[2]
-MAIN, SCORES = "framewatch.sqlite3", "scores.sqlite3"
-
-
-class Disk:
-    """A disk that can be told to be full, or not to answer; gives the connections that notice."""
-
-    def __init__(self) -> None:
-        self.error: sqlite3.Error | None = None
-        self.answers = threading.Event()
-        self.answers.set()
-
-    def fill(self) -> None:
-        self.error = sqlite3.OperationalError("database or disk is full")
-        self.error.sqlite_errorcode = sqlite3.SQLITE_FULL
-
-    def connect(self, folder: Path) -> sqlite3.Connection:
-        disk = self
-
-        class Connection(sqlite3.Connection):
-            def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
-                if sql == "COMMIT":
-                    disk.answers.wait()
-                    if disk.error is not None:
-                        raise disk.error
-                return super().execute(sql, *values)
-
-        connection = sqlite3.connect(folder / MAIN, factory=Connection, isolation_level=None, check_same_thread=False)
-        connection.execute("ATTACH ? AS history", (str(folder / SCORES),))
-        return connection
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @contextmanager
@@ -66,27 +34,6 @@ def child(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
             yield process
         finally:
             process.kill()
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Another process holds the write lock of a file for the length of the block."""
-    program = (
-        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute('BEGIN IMMEDIATE'); "
-        "print('locked', flush=True); sys.stdin.read()"
-    )
-    command = [sys.executable, "-c", program, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None and process.stdout is not None
-        assert process.stdout.readline() == b"locked\n"
-        try:
-            yield
-        finally:
-            process.stdin.close()
-            process.wait()
-
-
-# killed
 
 
 def test_after_sigkill_every_acknowledged_score_is_there(tmp_path: Path) -> None:
@@ -108,9 +55,6 @@ def test_after_sigkill_every_acknowledged_score_is_there(tmp_path: Path) -> None
         for stream in STREAMS:
             stored = {(epoch, item.seq) for epoch, item in store.history(stream, limit=10**6)}
             assert stored >= set(acknowledged)
-
-
-# full
 
 
 def test_a_full_disk_degrades_the_store_and_room_recovers_it(tmp_path: Path) -> None:
@@ -249,9 +193,6 @@ def test_the_queue_is_bounded_while_the_disk_does_not_answer(tmp_path: Path, mon
         assert store.lost == durable.count(False) > 0
 
 
-# locked
-
-
 def test_a_short_lock_by_another_process_is_waited_for(tmp_path: Path) -> None:
     with Store.open(tmp_path, busy_s=60) as store:
         with locked(tmp_path / SCORES):
@@ -278,44 +219,6 @@ def test_reading_goes_on_while_another_process_writes(tmp_path: Path) -> None:
             assert seqs(store, "door") == [1, 2, 3]
 
 
-# damaged, newer, not writable
-
-
-def ruin(path: Path, kind: str) -> None:
-    for rest in ("-wal", "-shm"):
-        path.with_name(path.name + rest).unlink(missing_ok=True)
-    content = bytearray(path.read_bytes())
-    if kind == "no database":
-        content[:100] = b"\xff" * 100
-    elif kind == "cut off":
-        del content[len(content) // 2 :]
-    else:
-        content[4096:] = os.urandom(len(content) - 4096)
-    path.write_bytes(content)
-
-
-@pytest.mark.parametrize("kind", ["no database", "cut off", "overwritten"])
-@pytest.mark.parametrize(
-    ("name", "inside"), [(MAIN, r"\(streams, events, jobs and keys\)"), (SCORES, r"\(all scores\)")]
-)
-def test_a_damaged_file_is_refused_with_what_to_do(tmp_path: Path, name: str, inside: str, kind: str) -> None:
-    with Store.open(tmp_path) as store:
-        fill(store, "door", 1, 2000)
-    ruin(tmp_path / name, kind)
-    with pytest.raises(StoreError, match=rf"{name} is damaged .*put back a backup, or move {name}, .* away .*{inside}"):
-        Store.open(tmp_path)
-
-
-def test_the_advice_for_damaged_scores_works(tmp_path: Path) -> None:
-    with Store.open(tmp_path) as store:
-        store.put_stream(StreamRecord("door", "", None))
-        fill(store, "door", 1, 10)
-    ruin(tmp_path / SCORES, "cut off")
-    (tmp_path / SCORES).unlink()
-    with Store.open(tmp_path) as store:
-        assert ([found.id for found in store.streams()], store.history("door")) == (["door"], [])
-
-
 def test_damage_that_shows_while_running_degrades_the_store(tmp_path: Path) -> None:
     disk = Disk()
     with Store.open(tmp_path, connect=disk.connect, retry_s=0.02) as store:
@@ -324,83 +227,3 @@ def test_damage_that_shows_while_running_degrades_the_store(tmp_path: Path) -> N
         assert store.commit_scores([score("door", 1)]).result() is False
         assert "is damaged" in store.degraded and "the next start says which" in store.degraded
         disk.error = None
-
-
-@pytest.mark.parametrize("name", [MAIN, SCORES])
-def test_a_file_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path, name: str) -> None:
-    Store.open(tmp_path).close()
-    connection = sqlite3.connect(tmp_path / name)
-    connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    before = (tmp_path / name).read_bytes()
-    with pytest.raises(StoreError, match=rf"{name} is of format 99, .* update framewatch, or use another data folder"):
-        Store.open(tmp_path)
-    assert (tmp_path / name).read_bytes() == before
-
-
-def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "data").write_text("")
-    with pytest.raises(StoreError, match="data"):
-        Store.open(tmp_path / "data")
-    with pytest.raises(StoreError, match="data"):
-        KeyFile(tmp_path / "data")
-
-
-def test_a_file_that_is_locked_at_the_start_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Store.open(tmp_path).close()
-    monkeypatch.setattr("service.store.files.BUSY_S", 0.1)
-    with locked(tmp_path / SCORES), pytest.raises(StoreError, match="locked by another process"):
-        Store.open(tmp_path)
-
-
-def test_a_refused_start_leaves_the_folder_free(tmp_path: Path) -> None:
-    with Store.open(tmp_path) as store:
-        fill(store, "door", 1, 10)
-    shutil.copy(tmp_path / SCORES, tmp_path / "backup")
-    ruin(tmp_path / SCORES, "no database")
-    with pytest.raises(StoreError):
-        Store.open(tmp_path)
-    shutil.copy(tmp_path / "backup", tmp_path / SCORES)
-    with Store.open(tmp_path) as store:
-        assert len(store.history("door")) == 10
-
-
-# migrations
-
-
-@pytest.fixture
-def connection() -> Iterator[sqlite3.Connection]:
-    opened = sqlite3.connect(":memory:", isolation_level=None)
-    yield opened
-    opened.close()
-
-
-def columns(connection: sqlite3.Connection) -> list[str]:
-    return [row[1] for row in connection.execute("PRAGMA table_info(things)")]
-
-
-FIRST, SECOND = ("CREATE TABLE things (a)",), ("ALTER TABLE things ADD COLUMN b", "UPDATE things SET b = 2 * a")
-
-
-def test_a_migration_takes_only_the_steps_that_are_missing(connection: sqlite3.Connection) -> None:
-    migrate(connection, [FIRST])
-    connection.execute("INSERT INTO things VALUES (21)")
-    migrate(connection, [FIRST, SECOND])
-    migrate(connection, [FIRST, SECOND])
-    assert connection.execute("SELECT a, b FROM things").fetchall() == [(21, 42)]
-    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
-
-
-def test_a_step_that_fails_leaves_the_file_as_it_was(connection: sqlite3.Connection) -> None:
-    migrate(connection, [FIRST])
-    with pytest.raises(sqlite3.OperationalError):
-        migrate(connection, [FIRST, (SECOND[0], "NONSENSE")])
-    assert columns(connection) == ["a"]
-    assert connection.execute("PRAGMA user_version").fetchone() == (1,)
-
-
-def test_a_newer_file_takes_no_steps(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA user_version = 3")
-    with pytest.raises(Newer):
-        migrate(connection, [FIRST, SECOND])
-    assert columns(connection) == []
