@@ -24,7 +24,7 @@ from bench.training_run import run_training
 from service.commands.opening import Machine
 from service.progress import Reporter
 from training.scene import Street
-from training.train import TrainSettings
+from training.settings import TrainSettings
 
 BRIEF = TrainSettings(steps=100, augment=False, self_test=False)
 FPS = 10

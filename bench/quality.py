@@ -19,7 +19,7 @@ from bench.training_run import Effort
 from model.atomic import open_atomic
 from service.commands.opening import Machine
 from service.progress import Reporter
-from training.train import TrainSettings
+from training.settings import TrainSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("ped2", "pixels", "avenue", "vtest", "street")

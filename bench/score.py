@@ -22,7 +22,7 @@ from service.commands.opening import Machine
 from service.progress import Reporter
 from training.drawing import write_footage
 from training.scene import Street
-from training.train import TrainSettings
+from training.settings import TrainSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 BRIEF = TrainSettings(steps=100, augment=False, self_test=False)

@@ -13,7 +13,8 @@ from model.footage import open_footage
 from service.commands.opening import Machine
 from service.progress import Reporter
 from training.report import TrainReport
-from training.train import TrainSettings, train
+from training.settings import TrainSettings
+from training.train import train
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ INPUT_ERRORS = frozenset(
         "training.demo_folder.DemoError",
         "training.fit.ResumeError",
         "training.label_matching.LabelError",
-        "training.train.TrainError",
+        "training.settings.TrainError",
     ]
 )
 """Exceptions whose message is meant for the user. By name: importing them would load torch to print a help text."""

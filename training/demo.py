@@ -27,8 +27,9 @@ from training.performers import Anomaly
 from training.plots import plot_timeline
 from training.report import TrainReport
 from training.scene import Street
+from training.settings import TrainSettings
 from training.timeline import TimelineRecorder
-from training.train import TrainSettings, train
+from training.train import train
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ import typer
 from service.commands.opening import Machine, check_outputs, open_clips
 from service.faults import INTERRUPTED, InputError
 from service.progress import Reporter
-from training.train import TrainSettings, partial_checkpoint, train
+from training.settings import TrainSettings
+from training.train import partial_checkpoint, train
 
 
 @dataclass(frozen=True, slots=True)

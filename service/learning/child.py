@@ -97,7 +97,8 @@ def learn(
     """
     from model.device import choose_device
     from training.fit import ResumeError
-    from training.train import TrainSettings, partial_checkpoint, train
+    from training.settings import TrainSettings
+    from training.train import partial_checkpoint, train
 
     def run(resume: bool) -> dict[str, Any]:
         with open_footage([clips], fps=FPS) as footage:

@@ -38,7 +38,7 @@ class Effort:
     Attributes:
         threads: of the processor.
         nice: how far it steps back.
-        choices: fields of `training.train.TrainSettings` that are not left to their defaults.
+        choices: fields of `training.settings.TrainSettings` that are not left to their defaults.
     """
 
     threads: int

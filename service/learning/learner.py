@@ -24,7 +24,7 @@ from service.store import StoreUnavailable
 from service.store.learnings import LearningTable
 
 CHOICES: Final[dict[str, Any]] = {}
-"""Fields of `training.train.TrainSettings` that are not left to their defaults."""
+"""Fields of `training.settings.TrainSettings` that are not left to their defaults."""
 
 _STOPPING: Final = 10.0
 log = logging.getLogger(__name__)

@@ -90,7 +90,7 @@ def train(
     """
     from service.commands import opening
     from service.commands import train as verb
-    from training.train import TrainSettings
+    from training.settings import TrainSettings
 
     settings = TrainSettings(
         encoder=encoder,

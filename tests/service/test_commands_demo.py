@@ -12,7 +12,7 @@ from model.checkpoint import load
 from tests.service.command_line import framewatch, refused
 from training.demo import DemoPlan, DemoReport, run_demo
 from training.scene import Street
-from training.train import TrainSettings
+from training.settings import TrainSettings
 
 PLAN = DemoPlan(
     street=Street(height=96, width=128, fps=5.0),

@@ -16,7 +16,7 @@ from service.faults import InputError, explain
 from training.demo_folder import DemoError
 from training.fit import ResumeError
 from training.label_matching import LabelError
-from training.train import TrainError
+from training.settings import TrainError
 
 
 @pytest.mark.parametrize(

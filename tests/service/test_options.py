@@ -10,7 +10,7 @@ import pytest
 from model.detector import DetectorConfig
 from model.footage import DEFAULT_FPS
 from tests.service.command_line import framewatch, misused
-from training.train import PIXELS_SIZE, SEED_WINDOW, STEM_HEIGHT
+from training.settings import PIXELS_SIZE, SEED_WINDOW, STEM_HEIGHT
 
 TRAIN = ("train", "nowhere", "--out", "m.safetensors")
 SCORE = ("score", "nowhere", "--model", "m.safetensors")

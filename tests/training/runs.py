@@ -18,7 +18,8 @@ from model.footage import open_footage
 from model.progress import Progress, Tick, no_progress
 from training.fit import FitSettings
 from training.report import TrainReport
-from training.train import TrainSettings, train
+from training.settings import TrainSettings
+from training.train import train
 
 SETTINGS = TrainSettings(size=64, steps=40)
 QUICK = dataclasses.replace(SETTINGS, augment=False, self_test=False)

@@ -22,7 +22,7 @@ from training.demo_folder import DemoError
 from training.fit import FitSettings
 from training.performers import Anomaly
 from training.scene import Street
-from training.train import TrainSettings
+from training.settings import TrainSettings
 
 PLAN = DemoPlan(
     street=Street(height=96, width=128, fps=5.0),

@@ -14,7 +14,7 @@ from model.footage import open_footage
 from model.scoring import ClipScorer
 from tests.training.drawn import write_clip, write_clips, write_moving_video
 from tests.training.runs import LOOKS, QUICK, SETTINGS, Bars, Run, run, same
-from training.train import TrainSettings
+from training.settings import TrainSettings
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ from model.clips import FootageError
 from tests.training.drawn import write_clip, write_clips
 from tests.training.runs import LOOKS, QUICK, interrupting, run, same
 from training.fit import ResumeError
-from training.train import BAD_SHOWN, TrainError
+from training.settings import TrainError
+from training.train import BAD_SHOWN
 
 
 @pytest.fixture(scope="module")
