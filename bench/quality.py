@@ -1,4 +1,4 @@
-"""`make quality`: how well framewatch detects, over several seeds, into `docs/quality.md`."""
+"""`make quality`: how well framewatch detects, over several seeds, into `docs/quality.md` and the README."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.machine import this_host
 from bench.other_footage import run_street, run_unlabelled
 from bench.page import command_of
 from bench.ped2 import run_seed, run_whole_frames
-from bench.quality_report import NOTES, QualityRun, markdown
+from bench.quality_report import NOTES, QualityRun, markdown, put_headline
 from bench.training_run import Effort
 from model.atomic import open_atomic
 from service.commands.opening import Machine
@@ -22,6 +22,8 @@ from service.progress import Reporter
 from training.settings import TrainSettings
 
 ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs/quality.md"
+README = ROOT / "README.md"
 PARTS = ("ped2", "pixels", "avenue", "vtest", "street")
 QUICK = Effort(clips=3, settings=TrainSettings(steps=200))
 
@@ -57,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ],
             street=[run_street(seed, effort, scratch, reporter) for seed in seeds if "street" in parts],
         )
-    out: Path | None = options.out or (None if options.quick else ROOT / "docs/quality.md")
+    out: Path | None = options.out or (None if options.quick else PAGE)
     notes = ROOT / "docs" / NOTES
     page = markdown(run, notes.read_text(encoding="utf-8") if run.ped2 and notes.exists() else "")
     print(page)
@@ -65,6 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with open_atomic(out) as file:
             file.write(page)
         reporter.say(f"wrote {out}")
+    if out == PAGE and run.ped2:
+        readme = put_headline(README.read_text(encoding="utf-8"), run.ped2)
+        with open_atomic(README) as file:
+            file.write(readme)
+        reporter.say(f"wrote {README}")
     return 0
 
 

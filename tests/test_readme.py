@@ -28,6 +28,16 @@ def test_settings_named_in_the_text_are_the_defaults() -> None:
     assert defaults.members == 2 and "the mean over two autoencoders" in text
 
 
+def test_its_figures_are_those_of_the_page_of_quality() -> None:
+    page = (ROOT / "docs/quality.md").read_text(encoding="utf-8")
+    measured = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("|")]
+    table = re.search(r"(?m)^\| UCSD Ped2 .*\n.*\n((?:\|.*\n)+)", README)
+    assert table is not None
+    for line in table[1].splitlines():
+        name, mean, spread = (cell.strip() for cell in line.split("|")[1:-1])
+        assert [mean, spread] in [cells[2:4] for cells in measured if cells[0] == name], name
+
+
 def test_links_lead_to_files() -> None:
     targets = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
     assert targets

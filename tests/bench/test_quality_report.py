@@ -9,7 +9,7 @@ import pytest
 from bench.machine import Host
 from bench.other_footage import StreetResult, UnlabelledResult
 from bench.ped2 import Ped2Result, WholeFramesResult
-from bench.quality_report import QualityRun, markdown
+from bench.quality_report import QualityRun, markdown, put_headline
 from model.detector import Calibration
 from training.coverage import Coverage
 from training.events import EventMetrics
@@ -125,6 +125,15 @@ def test_whole_frames_have_a_section_of_their_own() -> None:
     text = page(whole_frames=[found])
     assert row(text, "1")[1:] == ["0.650", "0.700", "0.810"]
     assert "by hand" not in text
+
+
+def test_the_readme_gets_the_main_figures_at_the_place_of_its_table() -> None:
+    put = put_headline("Before.\n\n| UCSD Ped2 | mean |\n|---|---|\n| old | 1 |\n\nAfter.\n", [ped2()])
+    assert put.startswith("Before.\n\n| UCSD Ped2 | mean of seeds 0 |") and put.endswith(" |\n\nAfter.\n")
+    assert row(put, "causal, micro ROC-AUC") == ["causal, micro ROC-AUC", "0.970", "one seed"]
+    assert "| old |" not in put
+    with pytest.raises(ValueError, match="no table"):
+        put_headline("Before.\n", [ped2()])
 
 
 def test_self_test_and_coverage_of_every_footage_stand_side_by_side() -> None:
