@@ -16,17 +16,35 @@ const PATIENCE = 60_000; // milliseconds
 const APART = 5000; // milliseconds between two clocks that count as none: answers take their time, and name whole seconds
 let csrf = "";
 let offset = 0;
-let refused = () => {};
+/** @type {() => Promise<boolean>} */
+let refused = async () => false;
+/** @type {Promise<void> | null} Settles when it is clear again who asks; null: it is. */
+let doubt = null;
 
 /** @param {string} token Goes with every change that relies on the cookie. */
 export function useToken(token) {
   csrf = token;
 }
 
-/** @param {() => void} listener Called when the service wants a login. */
+/**
+ * @param {() => Promise<boolean>} listener Called when the service wants a login, or takes this page for one of another
+ *   session. It finds out who asks, and says whether that is still the same one.
+ */
 export function onRefused(listener) {
   refused = listener;
 }
+
+/** Finds out who asks. What is to be done for somebody who has left is never done: this does not settle then. */
+export function identify() {
+  doubt ??= refused().then((same) => {
+    doubt = null;
+    return same ? undefined : new Promise(() => undefined);
+  });
+  return doubt;
+}
+
+/** Waits as long as a login is wanted, so that nobody hammers on a closed door. */
+export const admitted = async () => doubt;
 
 /**
  * The absolute address of a path of the service, wherever the page is.
@@ -70,7 +88,7 @@ export function headers(more = {}) {
 }
 
 /**
- * Asks the service.
+ * Asks the service. Where that wants a login, the request waits for it and is made again: nothing is lost.
  *
  * @param {string} method
  * @param {string} path
@@ -80,12 +98,31 @@ export function headers(more = {}) {
  * @throws {Problem}
  */
 export async function call(method, path, body, how) {
-  /** @type {Response} */
-  let response;
+  if (how?.quiet) return taken(await sent(method, path, body, how));
+  for (;;) {
+    await admitted();
+    const token = csrf;
+    const response = await sent(method, path, body, how);
+    const stale = response.status === 403 && method !== "GET"; // somebody has logged in anew in another tab, perhaps
+    if (response.status !== 401 && !stale) return taken(response);
+    await identify();
+    if (stale && csrf === token) return taken(response);
+  }
+}
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {any} body
+ * @param {{patience?: number}} [how]
+ * @returns {Promise<Response>}
+ * @throws {Problem} There is none.
+ */
+async function sent(method, path, body, how) {
   const ended = new AbortController();
   const timer = setTimeout(() => ended.abort(), how?.patience ?? PATIENCE);
   try {
-    response = await fetch(address(path), {
+    return await fetch(address(path), {
       method,
       headers: headers(body === undefined ? {} : { "Content-Type": "application/json" }),
       body: body === undefined ? undefined : JSON.stringify(body),
@@ -97,12 +134,19 @@ export async function call(method, path, body, how) {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/**
+ * @param {Response} response
+ * @returns {Promise<any>} See `call`.
+ * @throws {Problem} It is no success.
+ */
+async function taken(response) {
   const date = Date.parse(response.headers.get("Date") ?? "");
   if (date) offset = Math.abs(date - Date.now()) > APART ? date - Date.now() : 0;
   const kind = response.headers.get("Content-Type") ?? "";
   const found = kind.includes("json") ? await response.json().catch(() => null) : null;
   if (response.ok) return found;
-  if (response.status === 401 && !how?.quiet) refused();
   throw new Problem(response.status, found?.detail ?? `The service answered ${response.status}.`);
 }
 

@@ -12,6 +12,7 @@ import { Rows } from "./rows.js";
 /** @typedef {import("./types.js").Event} FoundEvent */
 
 const PAGE = 50;
+const MOST = 200; // that the service gives at once
 const AGAIN = 4000; // milliseconds before another try where the service did not answer
 
 /**
@@ -79,24 +80,60 @@ export function events(app) {
     show([...found.events, ...earlier]);
   }
 
-  async function goOn() {
-    const found = await ask(`&cursor=${part(next)}`);
-    if (!found) return;
+  /**
+   * @param {number} limit
+   * @returns {Promise<number>} Id of the first of those that came in; 0: none did.
+   */
+  async function extend(limit) {
+    const found = await ask(`&cursor=${part(next)}`, limit);
+    if (!found) return 0;
     extended = true;
     next = found.next ?? "";
     const known = new Set(shown.map((event) => event.id));
-    show([...shown, ...found.events.filter((event) => !known.has(event.id))]);
+    const added = found.events.filter((event) => !known.has(event.id));
+    show([...shown, ...added]);
+    return added[0]?.id ?? 0;
+  }
+
+  /** The keyboard goes to the first of them: the button stands below them all, if it is still there. */
+  async function goOn() {
+    reach(await extend(PAGE));
+  }
+
+  /** @param {number} id Of an event, or of one that stood where now an earlier one does. */
+  function reach(id) {
+    const there = shown.find((event) => event.id <= id);
+    const link = /** @type {HTMLElement | null} */ (there ? list.querySelector(`a[href="#/events/${there.id}"]`) : null);
+    link?.focus({ preventScroll: true });
+    return link;
   }
 
   /**
+   * Whoever comes back from an event finds the list as it was left.
+   *
+   * @param {number} left Id of the event.
+   */
+  async function comeBack(left) {
+    await choose();
+    if (!left) return;
+    while (next && (shown.at(-1)?.id ?? 0) > left && (await extend(MOST)));
+    if (choice > 0) reach(left)?.scrollIntoView({ block: "center" });
+  }
+  list.addEventListener("click", ({ target }) => {
+    const link = /** @type {Element} */ (target).closest("a");
+    if (link) history.replaceState({ left: Number(link.hash.split("/").pop()) }, "");
+  });
+
+  /**
    * @param {string} cursor
+   * @param {number} [limit]
    * @returns {Promise<{events: FoundEvent[], next: string | null} | null>} null: nobody waits for it any more.
    */
-  async function ask(cursor) {
+  async function ask(cursor, limit = PAGE) {
     const mine = choice;
     const chosen = filters();
     try {
-      const found = await get(`v1/events?limit=${PAGE}${cursor}${chosen && `&${chosen}`}`);
+      const found = await get(`v1/events?limit=${limit}${cursor}${chosen && `&${chosen}`}`);
       return mine === choice ? found : null;
     } catch (error) {
       if (mine !== choice) return null;
@@ -120,12 +157,12 @@ export function events(app) {
   /** Other ones are wanted; the address says which, so that they are shown again by whoever comes back. */
   function choose() {
     const chosen = filters();
-    history.replaceState(history.state, "", `#/events${chosen && `?${chosen}`}`);
+    history.replaceState(null, "", `#/events${chosen && `?${chosen}`}`);
     csv.href = address(`v1/events.csv${chosen && `?${chosen}`}`);
     choice += 1;
     extended = false;
     shown = [];
-    load();
+    return load();
   }
 
   const onList = () => {
@@ -138,7 +175,7 @@ export function events(app) {
   cameras(query().get("stream") ?? "");
   const before = query().get("label");
   if (before && [...label.options].some((option) => option.value === before)) label.value = before;
-  choose();
+  comeBack(history.state?.left ?? 0);
   return {
     title: "Events",
     element: h(

@@ -2,7 +2,7 @@
 
 const NONE = "–";
 const clockTime = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-const dayTime = new Intl.DateTimeFormat(undefined, {
+const DAY = /** @type {const} */ ({
   day: "numeric",
   month: "short",
   hour: "2-digit",
@@ -10,6 +10,8 @@ const dayTime = new Intl.DateTimeFormat(undefined, {
   second: "2-digit",
   hourCycle: "h23",
 });
+const dayTime = new Intl.DateTimeFormat(undefined, DAY);
+const yearTime = new Intl.DateTimeFormat(undefined, { ...DAY, year: "numeric" });
 const counted = new Intl.NumberFormat();
 
 /**
@@ -40,8 +42,12 @@ export function duration(seconds) {
 /** @param {string | number | null | undefined} when RFC 3339, or milliseconds since 1970. */
 export const clock = (when) => (when ? clockTime.format(new Date(when)) : NONE);
 
-/** @param {string | null | undefined} when RFC 3339. */
-export const day = (when) => (when ? dayTime.format(new Date(when)) : NONE);
+/** @param {string | null | undefined} when RFC 3339. The year is said where it is not the present one. */
+export function day(when) {
+  if (!when) return NONE;
+  const date = new Date(when);
+  return (date.getFullYear() === new Date().getFullYear() ? dayTime : yearTime).format(date);
+}
 
 /** @param {number} bytes */
 export function size(bytes) {

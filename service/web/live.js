@@ -1,6 +1,6 @@
 /** All cameras, kept up to date: the list by asking every few seconds, the scores by the socket. */
 
-import { call, get, Problem } from "./api.js";
+import { call, get } from "./api.js";
 import { Camera } from "./camera.js";
 import { ScoreSocket } from "./socket.js";
 
@@ -30,6 +30,7 @@ export class Live extends EventTarget {
     this.due = Infinity;
     this.asking = 0;
     this.asked = Promise.resolve();
+    this.seen = () => document.hidden || this.later(0);
     this.socket = new ScoreSocket(
       (messages) => this.take(messages),
       () => this.linked(),
@@ -45,11 +46,13 @@ export class Live extends EventTarget {
     const version = await get("v1/version");
     await this.ask();
     if (this.ended) return;
+    document.addEventListener("visibilitychange", this.seen);
     this.socket.start(`${version.epoch}:0`); // what the service still has of this run fills the first lines
   }
 
   stop() {
     this.ended = true;
+    document.removeEventListener("visibilitychange", this.seen);
     clearTimeout(this.timer);
     this.socket.stop();
   }
@@ -77,8 +80,7 @@ export class Live extends EventTarget {
       this.list(streams);
       this.answer(true);
       this.socket.retry();
-    } catch (error) {
-      if (error instanceof Problem && error.status === 401) return; // whoever asks next has logged in
+    } catch {
       this.answer(false);
     }
   }
@@ -139,7 +141,7 @@ export class Live extends EventTarget {
 
   linked() {
     this.dispatchEvent(new Event("link"));
-    if (!this.socket.connected && this.answering) this.later(SOON); // why it closed: a login, or the service is gone
+    if (!this.socket.connected && this.answering) this.later(0); // why it closed: a login, or the service is gone
     if (this.connected) {
       if (this.lost) this.dispatchEvent(new Event("back"));
       this.lost = false;

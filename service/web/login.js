@@ -6,9 +6,10 @@ import { login } from "./session.js";
 
 /**
  * @param {(session: import("./types.js").Session) => void} done
+ * @param {string} [why] Somebody who was logged in already is asked again.
  * @returns {HTMLElement}
  */
-export function loginForm(done) {
+export function loginForm(done, why = "") {
   const error = h("p", { class: "error", role: "alert", hidden: true });
   const key = h("input", {
     type: "password",
@@ -18,12 +19,14 @@ export function loginForm(done) {
     autocomplete: "current-password",
     spellcheck: false,
     placeholder: "fw_…",
+    autofocus: true,
   });
   const send = h("button", { type: "submit", class: "main" }, "Log in");
   const form = h(
     "form",
     { class: "card login", onsubmit: submit },
-    h("h1", { tabIndex: -1 }, "Log in"),
+    h("h1", { tabIndex: -1 }, why ? "Log in again" : "Log in"),
+    why && h("p", null, why),
     h("label", { htmlFor: "key" }, "Key"),
     key,
     h(

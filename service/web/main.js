@@ -17,10 +17,20 @@ const AGAIN = 3000; // milliseconds
 
 /** @type {(() => void) | null} Ends what runs, before a login or another session. */
 let end = null;
+/** @type {Session | null} Of what runs. */
+let present = null;
+/** @type {((same: boolean) => void) | null} Answers who is in doubt about the session. */
+let clear = null;
+
+function stop() {
+  end?.();
+  end = present = null;
+  clear?.(false);
+  clear = null;
+}
 
 async function begin() {
-  end?.();
-  end = null;
+  stop();
   try {
     const session = await whoAsks();
     if (session) run(session);
@@ -39,6 +49,7 @@ function askForKey() {
 
 /** @param {Session} session */
 function run(session) {
+  present = session;
   const live = new Live();
   const may = (/** @type {string} */ scope) => session.scopes.includes(scope) || session.scopes.includes("admin");
   const app = { live, session, may };
@@ -87,7 +98,57 @@ async function start(live) {
   }
 }
 
-onRefused(() => {
-  if (end) begin();
-});
+/**
+ * The session is over, or it is another one than this page knows. What is open stays, with all that was typed, as long
+ * as the same one is to go on with it.
+ *
+ * @param {(same: boolean) => void} answer
+ */
+async function identify(answer) {
+  clear = answer;
+  while (clear === answer) {
+    try {
+      const session = await whoAsks();
+      if (clear !== answer) return;
+      if (session) goOn(session);
+      else askAgain();
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, AGAIN)); // the service is gone
+    }
+  }
+}
+
+/** @param {Session} session */
+function goOn(session) {
+  if (session.name === present?.name && String(session.scopes) === String(present.scopes)) {
+    clear?.(true);
+    clear = null;
+  } else begin();
+}
+
+/** Asks for a key over the page, which is not seen meanwhile. */
+function askAgain() {
+  const { title } = document;
+  const dialog = h("dialog", { class: "again", "aria-label": "Log in again" });
+  const loggedIn = (/** @type {Session} */ session) => {
+    dialog.close(); // gives the keyboard back to where it was
+    dialog.remove();
+    document.title = title;
+    goOn(session);
+  };
+  const look = async () => {
+    const session = await whoAsks().catch(() => null); // somebody may have logged in in another tab
+    if (session && dialog.isConnected) loggedIn(session);
+    if (!dialog.isConnected) window.removeEventListener("focus", look);
+  };
+  window.addEventListener("focus", look);
+  dialog.append(loginForm(loggedIn, "Your session is over. This page goes on where it was."));
+  dialog.addEventListener("close", () => dialog.isConnected && dialog.showModal()); // by Escape
+  document.body.append(dialog);
+  dialog.showModal();
+  document.title = "Log in · framewatch";
+}
+
+onRefused(() => new Promise((answer) => (end ? identify(answer) : answer(false))));
 begin();

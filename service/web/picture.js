@@ -3,7 +3,7 @@
  * slow page gets fewer pictures, never old ones.
  */
 
-import { hangUp, part, socketAddress } from "./api.js";
+import { admitted, hangUp, part, socketAddress } from "./api.js";
 import { Backoff } from "./backoff.js";
 import { clock } from "./format.js";
 
@@ -112,7 +112,7 @@ export class PictureSocket {
       if (this.socket !== socket) return;
       this.socket = null;
       const wait = code === REMOVED ? GONE : this.backoff.next();
-      if (this.open) this.timer = setTimeout(() => this.set(this.open), wait);
+      if (this.open) this.timer = setTimeout(async () => (await admitted(), this.set(this.open)), wait);
     };
   }
 

@@ -27,7 +27,7 @@ export async function login(key) {
 }
 
 export async function logout() {
-  await call("DELETE", "v1/session", undefined, { quiet: true });
+  await call("DELETE", "v1/session");
   useToken("");
 }
 

@@ -1,6 +1,6 @@
 /** The one websocket that all scores come over: it reconnects by itself, and gets what it missed meanwhile. */
 
-import { hangUp, socketAddress } from "./api.js";
+import { admitted, hangUp, socketAddress } from "./api.js";
 import { Backoff } from "./backoff.js";
 
 /** @typedef {import("./types.js").Message} Message */
@@ -65,7 +65,7 @@ export class ScoreSocket {
       if (this.socket !== socket) return;
       this.socket = null;
       this.set(false);
-      if (!this.ended) this.timer = setTimeout(() => this.connect(), this.backoff.next());
+      if (!this.ended) this.timer = setTimeout(async () => (await admitted(), this.retry()), this.backoff.next());
     };
   }
 

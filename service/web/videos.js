@@ -1,6 +1,6 @@
 /** Videos: upload one, watch it being scored, find those of before. */
 
-import { get, part, remove } from "./api.js";
+import { get, identify, part, remove } from "./api.js";
 import { ask } from "./dialog.js";
 import { h, say } from "./dom.js";
 import { count, day, size } from "./format.js";
@@ -93,6 +93,7 @@ function uploadForm() {
     bar.hidden = cancel.hidden = false;
     bar.value = 0;
     said.className = "hint";
+    await identify(); // after another login in another tab the whole file would be refused
     const sending = upload(file, { model: model.value }, (share) => {
       bar.value = share;
       say(said, `Sending ${file.name}: ${Math.round(share * 100)} % of ${size(file.size)}`);

@@ -172,3 +172,27 @@ def test_a_restart_under_the_open_page_is_said_and_lived_through(
     expect(page.locator(f"{tile} .figure")).to_have_text(FIGURE)
     assert all("Failed to load" in said or "WebSocket" in said for said in complaints)
     complaints.clear()
+
+
+def test_a_session_that_ends_under_the_open_page_loses_nothing(
+    page: Any, service: Process, client: Client, demo: str, complaints: Complaints
+) -> None:
+    open_at(page, service, f"streams/{demo}")
+    save = page.get_by_role("button", name="Save", exact=True)
+    page.get_by_label("Name").fill("Main street")
+    page.context.clear_cookies()
+    page.get_by_role("heading", name="Log in again").wait_for()
+    page.keyboard.press("Escape")
+    everybody_can_use(page)
+    page.get_by_label("Key", exact=True).fill(service.key)
+    page.get_by_role("button", name="Log in").click()
+    save.click()
+    page.get_by_role("heading", name="Main street").wait_for()
+
+    again = page.context.request.post(f"{service.url}/v1/session", data={"key": service.key})  # as another tab does
+    assert again.ok
+    page.get_by_label("Name").fill("Demo street")
+    save.click()  # with the token of the session before, which this page knows
+    page.get_by_role("heading", name="Demo street").wait_for()
+    assert all("Failed to load" in said or "WebSocket" in said for said in complaints)
+    complaints.clear()

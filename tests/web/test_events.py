@@ -8,6 +8,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -121,3 +122,32 @@ def test_somebody_is_told_or_it_is_listed_and_sent_again(page: Any, service: Pro
         dead.get_by_text("Sent").wait_for()
     assert back.keys == [receiver.keys[1]], "the receiver can tell that it is the same message"
     assert [one["type"] for one in receiver.said[:2]] == ["test", "event.opened"]
+
+
+def test_whoever_comes_back_from_an_event_finds_the_list_as_it_was_left(page: Any, service: Process) -> None:
+    sample = {"stream": "gate", "started": "2025-06-15T15:06:40Z", "peaked": "2025-06-15T15:06:41Z", "peak": 0.7}
+    sample |= {"ended": "2025-06-15T15:06:43Z", "label": None, "kind": "anomaly", "reason": "", "muted": False}
+    sample |= {"snapshot": None, "heatmap": None, "heat": None, "clip": None, "clip_state": "none", "peak_frame": 9}
+
+    def answer(route: Any) -> None:
+        asked = parse_qs(urlsplit(route.request.url).query)
+        newest, limit = int(asked.get("cursor", ["120"])[0]), int(asked["limit"][0])
+        ids = range(newest, max(0, newest - limit), -1)
+        following = str(ids[-1] - 1) if ids[-1] > 1 else None
+        route.fulfill(json={"events": [{"id": id, **sample} for id in ids], "next": following})
+
+    page.route("**/v1/events?*", answer)
+    page.route("**/v1/events/*", lambda route: route.fulfill(json={"id": 40, **sample}))
+    page.route("**/timeline?*", lambda route: route.fulfill(json={"time": []}))
+    open_at(page, service, "events?label=none")
+    more = page.get_by_role("button", name="Earlier ones")
+    rows = page.locator("li.event a")
+    for count, first in ((100, 70), (120, 20)):  # then the button is gone, and the keyboard is not lost
+        more.press("Enter")
+        expect(rows).to_have_count(count)
+        expect(page.locator(f"a[href='#/events/{first}']")).to_be_focused()
+    page.locator("a[href='#/events/40']").click()
+    page.get_by_role("heading", name=re.compile("2025")).wait_for()
+    page.go_back()
+    expect(page.locator("a[href='#/events/40']")).to_be_focused()
+    expect(rows).to_have_count(120)
