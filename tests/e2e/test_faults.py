@@ -28,8 +28,8 @@ from service.subscription import SubscriberLimits
 from tests.e2e.given import FRAMES, footage, send
 from tests.e2e.serving import Served, served, vanish
 from tests.model.detectors import INTERVAL, pictures
+from tests.service.engines import crash
 from tests.service.live import held, jpeg, png
-from tests.service.test_scorer_faults import crash
 from tests.waiting import wait_for
 
 
