@@ -23,7 +23,13 @@ from model.pictures import MAX_PIXELS, Image
 
 # Only containers that hold their own frames: a playlist (HLS, ffconcat) named .mp4 would open other files.
 _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,mpegts,mpegvideo,asf"
-_OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+# What cameras, editors and data sets write. FFmpeg has three hundred more, the rare ones with the faults.
+_CODECS = (
+    "h264,hevc,vvc,av1,libdav1d,vp8,libvpx,vp9,libvpx-vp9,mpeg1video,mpeg2video,mpegvideo,mpeg4,msmpeg4,msmpeg4v2,h263,"
+    "flv,wmv1,wmv2,wmv3,vc1,theora,mjpeg,mxpeg,jpeg2000,png,dvvideo,prores,dnxhd,cfhd,ffv1,ffvhuff,huffyuv,utvideo,"
+    "rawvideo,v210,cinepak,msvideo1"
+)
+_OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file", "codec_whitelist": _CODECS}
 
 _LUMA_FIRST = frozenset(
     ["yuv420p", "yuv422p", "yuv444p", "yuv440p", "yuv411p", "yuv410p", "nv12", "nv21", "nv16", "yuva420p"]
@@ -157,6 +163,8 @@ def _video_stream(container: InputContainer) -> VideoStream:
     codec = stream.codec_context
     if codec is None:
         raise _BadVideo("there is no decoder for its codec")
+    if codec.name not in _CODECS.split(","):  # the option holds for finding out what a stream is, not for decoding it
+        raise _BadVideo(f"its codec {codec.name} is not read; convert it to H.264")
     if codec.width * codec.height > MAX_PIXELS:
         raise _BadVideo(f"{codec.width}×{codec.height} pixels are over the limit of {MAX_PIXELS}")
     codec.options = {"max_pixels": str(MAX_PIXELS)}  # the size may change on the way

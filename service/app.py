@@ -40,6 +40,7 @@ from service.api import (
 from service.logs import RequestLog
 from service.monitor import Monitor
 from service.patience import Patience
+from service.problems import Problem
 from service.rooted import Rooted
 from service.settings import Settings
 
@@ -109,6 +110,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(videos.make_router(settings.max_upload_bytes))
     app.include_router(pages.make_router())
     _add_docs(app)
+
+    @app.websocket("/{path:path}")
+    async def nowhere(path: str) -> None:
+        """The framework's own answer would be 403, as if a key were wrong."""
+        raise Problem(404, f"there is no websocket at /{path}")
+
     return app
 
 

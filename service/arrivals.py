@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from service import messages
+from service.addresses import redact
 from service.member import Member
 from service.messages import Message
 from service.records import Dropped, Health, IncomingFrame
@@ -51,9 +52,10 @@ class Arrivals:
             self.set_health(member, Health.LIVE)
 
     def look(self, members: Iterable[Member]) -> None:
-        """Notes senders that have gone quiet; to be called every second."""
+        """Notes senders that have gone quiet, and frames that are of no use; to be called every second."""
         now = self._monotonic()
         for member in members:
+            self._tell_unusable(member)
             if member.health is not Health.LIVE or member.sender is None:
                 continue
             if now - member.last_frame > self._stalled_after:
@@ -63,7 +65,23 @@ class Arrivals:
         """Notes and announces a stream's health; of one that is removed nothing: another may have its id by now."""
         inlet = None if member.removed else member.inlet
         if inlet is not None and inlet.set_health(health, reason, error_class):
-            self._publish([messages.health(inlet.id, self._epoch, health, reason=reason, error_class=error_class)])
+            self._say_health(member)
+
+    def _tell_unusable(self, member: Member) -> None:
+        """Says it where the frames of a camera that seems to be well cannot be scored, and where they can again."""
+        unusable = member.unusable
+        if unusable == member.told or member.removed:
+            return
+        if unusable:
+            log.warning("stream %s: its frames cannot be scored: %s", member.id, unusable)
+        member.told = unusable
+        self._say_health(member)
+
+    def _say_health(self, member: Member) -> None:
+        said = messages.health(
+            member.id, self._epoch, member.health, reason=redact(member.reason), error_class=member.error_class
+        )
+        self._publish([said])
 
     # from readers, which know streams by their ids
 

@@ -16,7 +16,7 @@ from service.events import STREAM_ENDED
 from service.member import Member
 from service.problems import Problem
 from service.readers.failures import ErrorClass
-from service.readers.supervisor import Readers, SourceError
+from service.readers.supervisor import CrewFacts, Readers, SourceError
 from service.records import Health, Policy, StreamRecord
 from service.scorer import Scorer
 from service.settings import Settings
@@ -68,6 +68,10 @@ class Lifecycle:
     def start(self) -> None:
         """Starts the readers."""
         self._readers.start()
+
+    def readers(self) -> list[CrewFacts]:
+        """How the processes are that read."""
+        return self._readers.facts()
 
     def close_sources(self) -> None:
         """Ends all reading of cameras and files, and waits for it."""

@@ -32,6 +32,7 @@ class Member:
         watch: its events.
         sender: of a pushed stream, while one is connected.
         lost: frames that were dropped before they came to the engine.
+        told: what was last said of `unusable`.
         last_frame: monotonic seconds of its newest frame.
         moved: how many frames were scored when it was last looked at, and since when, monotonic seconds.
         removed: it is not in the roster any more.
@@ -47,6 +48,7 @@ class Member:
         self.watch = watch
         self.sender: Sender | None = None
         self.lost: Counter[Dropped] = Counter()
+        self.told = ""
         self.last_frame = 0.0
         self.moved = (0, 0.0)
         self.removed = False
@@ -66,7 +68,12 @@ class Member:
         """Why `health` is what it is, or why nothing is scored; may hold the source's login."""
         if self.inlet is None:
             return self.problem
-        return self.inlet.reason or self.problem
+        return self.inlet.reason or self.unusable or self.problem
+
+    @property
+    def unusable(self) -> str:
+        """Why its frames, which arrive, cannot be scored, or ""."""
+        return "" if self.stream is None else self.stream.unusable
 
     @property
     def error_class(self) -> str:

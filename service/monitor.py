@@ -294,6 +294,8 @@ class Monitor:
         metrics.gauge("scorer_restarts", "Restarts of the engine after a crash", lambda: self.scorer.restarts)
         metrics.gauge("store_waiting", "Scores and events that wait to be stored", lambda: self.store.waiting)
         metrics.gauge("backlog_bytes", "Frames of all streams that wait", lambda: self.roster.backlog.waiting)
+        metrics.gauge("readers", "Processes that read cameras and files", lambda: len(self.roster.readers()))
+        metrics.gauge("reader_memory_bytes", "Memory of these processes", self._reader_memory)
         metrics.gauge("jobs_waiting", "Videos that wait or are being scored", lambda: self.jobs.open)
         self.recorder.measure(metrics)
         self.alerting.measure(metrics)
@@ -308,6 +310,9 @@ class Monitor:
 
     def _live(self) -> float:
         return sum(member.health is Health.LIVE for member in self.roster)
+
+    def _reader_memory(self) -> float:
+        return sum(one.vitals.rss for one in self.roster.readers() if one.vitals is not None)
 
     async def _tick(self) -> None:
         for second in itertools.count(1):

@@ -22,6 +22,7 @@ from service.messages import Message
 from service.models import Model, ModelError, Models
 from service.plan import make_plan
 from service.problems import Problem, not_found
+from service.readers.supervisor import CrewFacts
 from service.recorder.recorder import Recorder
 from service.records import Health, StreamOptions, StreamRecord
 from service.scorer import Scorer
@@ -249,6 +250,10 @@ class Roster:
         """Every second: notes senders that have gone quiet, and closes the events of sources that say nothing more."""
         self._endings.look(self)
         self.arrivals.look(self)
+
+    def readers(self) -> list[CrewFacts]:
+        """How the processes are that read cameras and files."""
+        return self._lifecycle.readers()
 
     def close_sources(self) -> None:
         """Ends all reading of cameras and files, and waits for it."""

@@ -21,6 +21,7 @@ from service.records import Dropped, Health, IncomingFrame, Score, StreamOptions
 from service.sentry import Sentry
 
 Heat = NDArray[np.float32]
+_IN_A_ROW = 5  # frames of no use: fewer may be a transmission's damage, which passes
 log = logging.getLogger(__name__)
 
 
@@ -91,6 +92,7 @@ class Stream:
         reconnects: of its source, so far.
         seq: of the last announced score of its id in this epoch; 0: none yet.
         scored: frames with a score of their own, or that warmed the stream up, so far.
+        unusable: why its last frames, several in a row, could not be scored, or "": how `health` is it does not say.
         latest: the newest decoded frame.
         sentry: looks for tampering.
         on_room: called with `credit` when there is room for frames again; at once, from any thread, and it must not
@@ -136,6 +138,7 @@ class Stream:
         self.reconnects = 0
         self.seq = seq
         self.scored = 0
+        self.unusable = ""
         self.latest: Latest | None = None
         self.sentry = sentry or Sentry()
         self.on_room: Callable[[int], object] | None = None
@@ -143,6 +146,7 @@ class Stream:
         self._monotonic = monotonic
         self._dropped = dict.fromkeys(Dropped, 0)
         self._oversized = 0
+        self._in_a_row = 0
         self._losses = (0, 0)
         self._closed = False
 
@@ -237,9 +241,13 @@ class Stream:
             except Exception:  # whatever a source does, the others' frames go on
                 log.exception("stream %s: its source could not be told of room", self.id)
 
-    def count_drop(self, cause: Dropped) -> None:
-        """Counts a frame that is not announced. For the engine."""
+    def count_drop(self, cause: Dropped, detail: str = "") -> None:
+        """Counts a frame that is not announced, and notes why its like cannot be scored. For the engine."""
         self._dropped[cause] += 1
+        if detail:
+            self._in_a_row += 1
+            if self._in_a_row >= _IN_A_ROW:
+                self.unusable = detail
 
     def count_score(self, cause: Dropped | None) -> tuple[int, int]:
         """Counts a frame that is announced, with a score or, for a cause, without. For the engine.
@@ -251,6 +259,7 @@ class Stream:
             self.scored += 1
         else:
             self._dropped[cause] += 1
+        self._in_a_row, self.unusable = 0, ""
         self.seq += 1
         before, self._losses = self._losses, (self.unannounced, self.queue.overtaken)
         return self._losses[0] - before[0], self._losses[1] - before[1]

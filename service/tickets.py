@@ -143,7 +143,7 @@ class StreamTicket:
         return self._announced(self.decision, result, now)
 
     def _dropped(self, cause: Dropped, detail: str = "") -> Outcome:
-        self.stream.count_drop(cause)
+        self.stream.count_drop(cause, detail)
         return Outcome(self.stream, self.frame, None, cause, detail)
 
     def _announced(self, decision: Decision, result: Result, now: float) -> Outcome:

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import StreamingResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from service.addresses import redact
 from service.api.deps import READ, Running, problems
 from service.auth import key_of
 from service.monitor import Monitor
@@ -83,11 +84,13 @@ def facts(running: Monitor, stream: str | None) -> dict[str, Any]:
         active = running.models.active
         return {"model": None if active is None else active.name, "streams": len(running.roster)}
     member = running.roster.get(stream)
-    engine = member.stream
-    if engine is None:
-        return {"model": None, "threshold": None, "health": member.health.value, "reason": member.problem}
-    plan = engine.plan
-    return {"model": plan.model.name, "threshold": plan.theta, "health": engine.health.value, "reason": engine.reason}
+    plan = None if member.stream is None else member.stream.plan
+    return {
+        "model": None if plan is None else plan.model.name,
+        "threshold": None if plan is None else plan.theta,
+        "health": member.health.value,
+        "reason": redact(member.reason),
+    }
 
 
 def subscribe(running: Monitor, stream: str | None, since: Position | None, batch_ms: int) -> Subscription:

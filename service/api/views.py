@@ -159,7 +159,7 @@ _STREAM: dict[str, Any] = {
     "tampering": "",
     "frames": 2403,
     "scored": 1201,
-    "dropped": {"thinned": 1201, "overload": 0, "bad": 0, "too_slow": 0, "rate": 0, "fault": 0},
+    "dropped": {"thinned": 1201, "overload": 0, "bad": 0, "too_slow": 0, "rate": 0, "fault": 0, "unlearned": 0},
     "reconnects": 1,
     "latest": _SCORE,
 }

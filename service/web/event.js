@@ -41,6 +41,7 @@ export function event(app, id) {
   const player = h("div", { class: "media" });
   const peak = h("div", { class: "media" });
   const labels = h("div", { class: "row" });
+  const advice = h("p", { class: "hint", hidden: true });
   const facts = h("dl", { class: "pairs" });
   let timer = 0;
   let closed = false;
@@ -125,7 +126,7 @@ export function event(app, id) {
         "div",
         { class: "two" },
         h("section", { class: "card", "aria-labelledby": "around" }, h("h2", { id: "around" }, "Score around it"), chart.element),
-        h("section", { class: "card", "aria-labelledby": "facts" }, h("h2", { id: "facts" }, "Facts"), facts),
+        h("section", { class: "card", "aria-labelledby": "facts" }, h("h2", { id: "facts" }, "Facts"), facts, advice),
       ),
     );
   }
@@ -183,6 +184,13 @@ export function event(app, id) {
 
   /** @param {FoundEvent} found */
   function labelled(found) {
+    advice.hidden = found.label !== "false" || found.kind !== "anomaly";
+    fill(
+      advice,
+      "Where it happens again and again: try another threshold, or leave its place out of the region, on ",
+      h("a", { href: `#/streams/${part(found.stream)}` }, "the camera's page"),
+      ". What the model should know as normal, it has to see: learn the camera anew while it happens.",
+    );
     if (!app.may("admin")) {
       fill(labels, found.label && `Labelled: ${found.label} alarm`);
       return;

@@ -48,6 +48,7 @@ export function reasonOf(camera, connected) {
   if (camera.health !== "live") return camera.reason || defaultReason(camera);
   if (camera.view.tampering) return TAMPERED[camera.view.tampering] ?? `Tampering: ${camera.view.tampering}`;
   if (camera.view.model === null) return camera.view.reason;
+  if (!camera.fresh && camera.reason) return camera.reason;
   if (!camera.fresh) return Number.isFinite(camera.age) ? `No score for ${duration(camera.age)}` : "No score yet";
   return camera.latest?.reason ?? "";
 }

@@ -106,6 +106,8 @@ def carry_out(page: Path, around: Surroundings) -> Told:
     for block in blocks(page):
         if block.language == "sh":
             told.out += [run(around.here(command)) for command in commands(block) if runs(page, command)]
+        elif block.language == "crontab":
+            told.out += [run(around.here(line.split(maxsplit=5)[5])) for line in block.text.splitlines()]
         elif block.language == "python":
             told.spaces.append(execute(around.here(block.text), told.printed))
         elif block.language == "toml":

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import numpy as np
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from service.client import Client, Message, ServiceError
@@ -28,7 +29,7 @@ from tests.service.live import jpeg, png
 
 @pytest.fixture(scope="module")
 def changes() -> dict[str, Any]:
-    return {"max_frame_bytes": 20_000}
+    return {"max_frame_bytes": 20_000, "stalled_after_s": 600}
 
 
 def types(said: list[Message]) -> set[str]:
@@ -131,6 +132,24 @@ def test_a_bad_frame_is_told_and_costs_nothing_else(client: Client) -> None:
     assert len([message for message in said if message["type"] == "score"]) == 11
 
 
+def test_a_camera_whose_pictures_do_not_fit_the_model_is_not_just_live(client: Client) -> None:
+    client.create_stream(id="gate", policy="every")
+    said = client.follow("gate")
+    next(said)
+    with client.ingest("gate", header=True) as sender:
+        for n in range(8):
+            sender.send(png(np.zeros((64, 64), np.uint8)), captured=n * INTERVAL)
+        told = next(message for message in said if message["type"] == "health" and message["reason"])
+        view, hello = client.stream("gate"), next(client.follow("gate"))
+        for n, image in enumerate(pictures(3), start=8):
+            sender.send(png(image), captured=n * INTERVAL)
+        assert next(message for message in said if message["type"] == "health")["reason"] == ""
+        list(sender.finish())
+    reason = "picture is 64x64, the model was trained on 96x64: the aspect differs by 33% (at most 3%)"
+    assert [one["health"] for one in (told, view, hello)] == ["live"] * 3
+    assert all(one["reason"].startswith(reason) for one in (told, view, hello))
+
+
 @pytest.mark.parametrize(
     ("message", "code"), [(b"x" * 30_000, 1009), ("no frame", 1003), (b"short", 1008), (b"\xff" * 40, 1008)]
 )
@@ -155,6 +174,9 @@ def test_frames_cannot_be_pushed_where_there_is_no_stream(client: Client) -> Non
     with pytest.raises(ServiceError) as error, client.ingest("nowhere"):
         pass
     assert error.value.status == 404
+    with pytest.raises(InvalidStatus) as refused, connect(f"{client._url.replace('http', 'ws')}/v1/stream/gate/ingest"):
+        pass
+    assert refused.value.response.status_code == 404
 
 
 def test_a_subscriber_gets_every_score_from_where_it_was(client: Client) -> None:

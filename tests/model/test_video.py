@@ -330,6 +330,12 @@ def test_huge_pictures_are_refused_before_decoding(
     assert re.search(says, clip_of(path).check()[0])
 
 
+def test_rare_codecs_are_not_decoded(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.avi", 3, codec="magicyuv", pixels="gbrp")
+    assert clip_of(path).check() == [f"{path}: its codec magicyuv is not read; convert it to H.264"]
+    assert all(av.Codec(name, "r").name for name in video._CODECS.split(","))
+
+
 def test_size_may_change_on_the_way(tmp_path: Path) -> None:
     parts = [write_video(tmp_path / f"{w}.ts", 5, size=(w, 64)).read_bytes() for w in (96, 128)]
     clip = VideoClip("v", "v.ts", lambda: io.BytesIO(b"".join(parts)))

@@ -53,6 +53,17 @@ def test_decoded_frames_are_not_measured_by_the_limit_of_encoded_ones() -> None:
     assert (len(one.queue), one.dropped[Dropped.BAD]) == (1, 0)
 
 
+def test_frames_of_no_use_are_told_when_there_are_several_in_a_row() -> None:
+    one = stream(DOOR)
+    for expected in ["", "", "", "", "too wide", "too wide"]:
+        one.count_drop(Dropped.THINNED)
+        one.count_drop(Dropped.BAD, "too wide")
+        assert one.unusable == expected
+    one.count_score(None)
+    one.count_drop(Dropped.BAD, "too wide")
+    assert one.unusable == ""
+
+
 def test_overtaken_frames_are_counted() -> None:
     one = stream(DOOR, policy="latest", queue_limits=QueueLimits(latest=2))
     for frame in walk(5):

@@ -96,6 +96,7 @@ def test_an_event_comes_in_is_explained_and_labelled(page: Any, service: Process
     page.get_by_role("button", name="False alarm").click()
     page.locator("button[aria-pressed=true]", has_text="False alarm").wait_for()
     assert [event["id"] for event in client.events(label="false")] == [id]
+    page.get_by_role("link", name="the camera's page").wait_for()
     expect(page.locator(".readout")).to_contain_text("smoothed")
     client.change_stream(demo, threshold=None)
     with page.expect_download() as download:
