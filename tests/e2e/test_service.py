@@ -1,55 +1,28 @@
-"""The service from outside: streams, frames, scores, jobs, keys, stops, on real sockets."""
+"""The service from outside: streams, frames, scores, events, jobs, on real sockets."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import numpy as np
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
-from service.client import Client, Message, ServiceError
-from tests.conftest import ROOT
+from service.client import Client, ServiceError
 from tests.e2e.given import footage, send
-from tests.e2e.serving import Served, served
+from tests.e2e.heard import read, refusal, types
+from tests.e2e.serving import Served
 from tests.model.detectors import INTERVAL, pictures
-from tests.service.command_line import write_checkpoint
 from tests.service.live import jpeg, png
 
 
 @pytest.fixture(scope="module")
 def changes() -> dict[str, Any]:
     return {"max_frame_bytes": 20_000, "stalled_after_s": 600}
-
-
-def types(said: list[Message]) -> set[str]:
-    return {message["type"] for message in said}
-
-
-def read(socket: ClientConnection) -> list[str]:
-    """Everything to the end of a connection, however it ends."""
-    said: list[str] = []
-    with suppress(ConnectionClosed):
-        while True:
-            said.append(str(socket.recv(timeout=120)))
-    return said
-
-
-def refusal(status: int, call: Any, *arguments: Any, **named: Any) -> str:
-    with pytest.raises(ServiceError) as error:
-        call(*arguments, **named)
-    assert error.value.status == status
-    return error.value.detail
 
 
 def test_a_service_that_has_started_is_ready(client: Client) -> None:
@@ -298,28 +271,6 @@ def test_an_unknown_model_is_not_activated(client: Client) -> None:
     assert client.version()["model"] == "door"
 
 
-def test_streams_and_scores_are_there_after_a_restart(tmp_path: Path) -> None:
-    with served(tmp_path) as first, Client(first.url) as client:
-        client.create_stream(id="gate", policy="every", threshold=0.7)
-        send(client, "gate", 10)
-    with served(tmp_path) as second, Client(second.url) as client:
-        view = client.stream("gate")
-        assert view["threshold"] == pytest.approx(0.7)
-        send(client, "gate", 10, start=100.0)
-        epochs = [score["epoch"] for score in client.scores("gate")]
-        assert epochs == [1] * 10 + [2] * 10
-
-
-def test_a_job_that_a_stop_cuts_off_begins_anew(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    with served(data) as first, Client(first.url, timeout=120) as client:
-        id = client.put_video(footage(tmp_path, 300))["id"]
-    with served(data) as second, Client(second.url, timeout=120) as client:
-        assert client.wait_for_job(id)["state"] == "done"
-        assert [row["frame"] for row in client.job_scores(id)] == list(range(300))
-    assert list((data / "uploads").iterdir()) == []
-
-
 def test_a_job_can_be_cancelled(tmp_path: Path, client: Client, service: Served) -> None:
     ids = [client.put_video(footage(tmp_path, 2000))["id"] for _ in range(2)]
     for id in reversed(ids):
@@ -327,98 +278,3 @@ def test_a_job_can_be_cancelled(tmp_path: Path, client: Client, service: Served)
     assert [client.wait_for_job(id)["state"] for id in ids] == ["cancelled", "cancelled"]
     for id in ids:
         assert not (service.monitor.jobs.folder / id).exists()
-
-
-def test_a_stop_tells_clients_that_the_service_restarts(tmp_path: Path) -> None:
-    with served(tmp_path) as running, Client(running.url) as client:
-        client.create_stream(id="gate")
-        with connect(f"{running.ws}/v1/streams/gate/scores", proxy=None) as socket:
-            socket.recv()
-            running.server.should_exit = True
-            said = read(socket)
-        assert '"type":"bye"' in said[-1]
-        assert socket.close_code == 1012
-
-
-def test_with_keys_on_only_holders_of_a_key_get_in(tmp_path: Path) -> None:
-    with served(tmp_path, auth="on") as running:
-        key = (tmp_path / "admin.key").read_text().strip()
-        with Client(running.url) as stranger:
-            assert stranger.ready() == []
-            refusal(401, stranger.streams)
-            with pytest.raises(ServiceError) as error:
-                next(stranger.follow())
-            assert error.value.status == 401
-        with Client(running.url, key=key) as client:
-            assert client.streams() == []
-            ticket = client.create_ticket()["ticket"]
-        with connect(f"{running.ws}/v1/scores?ticket={ticket}", proxy=None) as socket:
-            assert '"type":"hello"' in str(socket.recv())
-
-
-def test_a_service_without_a_model_says_so_and_takes_one_later(tmp_path: Path) -> None:
-    (tmp_path / "models").mkdir()
-    with served(tmp_path, model=None) as running, Client(running.url) as client:
-        assert "model" in client.ready()[0]
-        made = client.create_stream(id="gate", policy="every")
-        assert (made["model"], made["reason"]) == (None, "no model: learn this camera")
-        write_checkpoint(tmp_path / "models" / "new.safetensors")
-        assert client.activate_model("new")["active"]
-        assert client.ready() == []
-        assert "score" in types(send(client, "gate", 10))
-
-
-def test_limits_are_told_with_the_time_to_come_back(tmp_path: Path) -> None:
-    with served(tmp_path, max_streams=1, max_clients=1) as running, Client(running.url) as client:
-        client.create_stream(id="gate")
-        with pytest.raises(ServiceError) as error:
-            client.create_stream(id="yard")
-        assert (error.value.status, error.value.retry_after) == (503, 60)
-        following = client.follow("gate")
-        next(following)
-        with pytest.raises(ServiceError) as error:
-            next(client.follow("gate"))
-        assert error.value.status == 503
-        following.close()
-
-
-@contextmanager
-def command(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """`framewatch serve` as a process of its own."""
-    write_checkpoint(folder / "door.safetensors")
-    words = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--device", "cpu"]
-    words += ["--model", str(folder / "door.safetensors"), "--data-dir", str(folder / "data")]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ}) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def test_the_command_ends_also_when_it_is_told_to_while_it_starts(tmp_path: Path) -> None:
-    with command(tmp_path) as process:
-        assert process.stderr is not None
-        assert any("serving on http" in line for line in process.stderr)
-        process.send_signal(signal.SIGTERM)
-        rest = process.stderr.read()
-        assert process.wait(60) == 0
-        assert "Traceback" not in rest
-
-
-def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
-    with command(tmp_path) as process:
-        assert process.stderr is not None
-        line = next(line for line in process.stderr if "serving on http" in line)
-        url = line.split("serving on ")[1].split(",")[0]
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            try:
-                with Client(url, timeout=60) as client:
-                    assert client.ready() == []
-                break
-            except httpx2.TransportError:
-                time.sleep(0.1)
-        process.send_signal(signal.SIGTERM)
-        rest = process.stderr.read()
-        assert process.wait(120) == 0
-        assert "Traceback" not in rest

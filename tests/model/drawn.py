@@ -12,6 +12,7 @@ import numpy as np
 from av.video.stream import VideoStream
 
 from model.pictures import Image
+from model.video import VideoClip
 
 
 def picture(at: int = 0, width: int = 96, height: int = 64) -> Image:
@@ -59,3 +60,8 @@ def write_video(
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
+
+
+def clip_of(path: Path) -> VideoClip:
+    """A video as a clip."""
+    return VideoClip(path.stem, str(path), lambda: path.open("rb"))

@@ -1,0 +1,149 @@
+"""A video that is cut, damaged or none is noticed and named, and never takes more than it should."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from struct import pack
+
+import av
+import numpy as np
+import pytest
+
+from model import video
+from model.clips import FootageError
+from model.footage import open_footage
+from tests.model.drawn import clip_of, encoded, write_video
+
+FASTSTART = {"movflags": "faststart"}
+
+
+def cut(path: Path, share: float) -> Path:
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "share", "says"),
+    [
+        ("v.mp4", {}, 0.9, "cannot be opened as a video: cut short"),  # the index is at the end
+        ("v.mp4", FASTSTART, 0.5, "cut short|cannot be decoded"),
+        ("v.mp4", FASTSTART, 0.9, "cut short|cannot be decoded"),
+        ("v.avi", {}, 0.5, r"cut short: \d+ of 60 frames|damaged"),
+        ("v.avi", {}, 0.9, r"cut short: \d+ of 60 frames|damaged"),
+        ("v.mkv", {}, 0.25, "holds no frames"),
+    ],
+)
+def test_cut_videos(tmp_path: Path, name: str, options: dict[str, str], share: float, says: str) -> None:
+    path = cut(write_video(tmp_path / name, 60, options=options), share)
+    clip = clip_of(path)
+    with pytest.raises(FootageError, match=says) as error:
+        list(clip.frames())
+    assert str(path) in str(error.value) and "--skip-bad" in str(error.value)
+    bad: list[str] = []
+    frames = list(clip.frames(skip_bad=True, on_bad=bad.append))
+    assert len(frames) < 60
+    assert bad and bad == clip.check()
+    assert all(line.startswith(f"{path}: ") for line in bad)
+
+
+def test_cut_avi_counts_the_frames(tmp_path: Path) -> None:
+    path = cut(write_video(tmp_path / "v.avi", 60, codec="mjpeg", pixels="yuvj420p"), 0.9)
+    (line,) = clip_of(path).check()
+    assert line.startswith(f"{path}: cut short: 5") and line.endswith("of 60 frames are there")
+
+
+def test_damaged_frames_keep_their_numbers(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.avi", 60, codec="mjpeg", pixels="yuvj420p")
+    data = bytearray(path.read_bytes())
+    at = data.index(b"\xff\xd8\xff", len(data) // 2)  # a picture in the middle is lost
+    end = data.index(b"\xff\xd8\xff", at + 3) - 8
+    data[at:end] = bytes(end - at)
+    path.write_bytes(data)
+    clip = clip_of(path)
+    with pytest.raises(FootageError, match=r"v\.avi: frame \d+: cannot be decoded"):
+        list(clip.frames())
+    bad: list[str] = []
+    frames = list(clip.frames(skip_bad=True, on_bad=bad.append))
+    assert len(bad) == 1 and len(frames) == 59
+    assert [round(frame.pts * 10) for frame in frames] == [frame.number for frame in frames]
+
+
+def test_damaged_h264_is_noticed(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.mp4", 60, options=FASTSTART)
+    data = bytearray(path.read_bytes())
+    for share in (0.5, 0.6, 0.7):
+        at = int(len(data) * share)
+        data[at : at + 60] = np.random.default_rng(0).integers(0, 256, 60, dtype=np.uint8).tobytes()
+    path.write_bytes(data)
+    bad = clip_of(path).check()
+    assert bad
+    assert all(clip_of(path).check() == bad for _ in range(3))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ffconcat version 1.0\nfile other.mp4\n", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nother.mp4\n"],
+    ids=["ffconcat", "HLS"],
+)
+def test_playlists_never_open_other_files(tmp_path: Path, text: str) -> None:
+    write_video(tmp_path / "other.mp4")
+    path = tmp_path / "x.mp4"
+    path.write_text(text)
+    with open_footage([path]) as footage, pytest.raises(FootageError, match="cannot be opened as a video"):
+        list(footage.clips[0].frames())
+    assert footage.clips[0].frame_count is None and footage.clips[0].interval is None
+
+
+@pytest.mark.parametrize(("data", "says"), [(b"", "cannot be opened"), (bytes(5000), "cannot be opened")])
+def test_not_videos(tmp_path: Path, data: bytes, says: str) -> None:
+    path = tmp_path / "x.mp4"
+    path.write_bytes(data)
+    (line,) = clip_of(path).check()
+    assert says in line
+    assert list(clip_of(path).frames(skip_bad=True)) == []
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    (line,) = clip_of(tmp_path / "gone.mp4").check()
+    assert line == f"{tmp_path / 'gone.mp4'}: cannot be read (No such file or directory)"
+
+
+def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "x.mkv"
+    with av.open(path, "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+    assert clip_of(path).check() == [f"{path}: holds no video"]
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixels", "small", "huge", "says"),
+    [
+        pytest.param("rawvideo", "nv12", pack("<II", 96, 64), pack("<II", 8192, 8192), "limit", id="container"),
+        pytest.param("mjpeg", "yuvj420p", pack(">HH", 64, 96), pack(">HH", 40_000, 40_000), "decoded", id="pictures"),
+    ],
+)
+def test_huge_pictures_are_refused_before_decoding(
+    tmp_path: Path, codec: str, pixels: str, small: bytes, huge: bytes, says: str
+) -> None:
+    path = write_video(tmp_path / "v.avi", 3, codec=codec, pixels=pixels)
+    data = path.read_bytes()
+    assert small in data
+    path.write_bytes(data.replace(small, huge))
+    assert re.search(says, clip_of(path).check()[0])
+
+
+def test_rare_codecs_are_not_decoded(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.avi", 3, codec="magicyuv", pixels="gbrp")
+    assert clip_of(path).check() == [f"{path}: its codec magicyuv is not read; convert it to H.264"]
+    assert all(av.Codec(name, "r").name for name in video._CODECS.split(","))
+
+
+def test_a_picture_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "x.mp4"
+    path.write_bytes(encoded())
+    assert clip_of(path).check()
