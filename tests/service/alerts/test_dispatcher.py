@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,17 +13,14 @@ import pytest
 
 from service.alerts.dispatcher import LASTS, Dispatcher
 from service.alerts.posting import Poster, Reply
-from service.alerts.records import Alert, AlertState, Webhook
 from service.alerts.signing import verify
 from service.networks import Networks
-from service.records import Event, StreamRecord
+from service.records import StreamRecord
 from service.store import Store
-from tests.conftest import ROOT
+from tests.service.alerts.outbox import SECRET, all_of, happen, webhook
 from tests.service.alerts.receiver import LOOPBACK, receiving
 from tests.service.stored import T0, event
 from tests.waiting import wait_for
-
-SECRET = "a secret of theirs"  # noqa: S105
 
 
 class Clock:
@@ -60,21 +53,6 @@ def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
     with Store.open(tmp_path, clock) as opened:
         opened.put_stream(StreamRecord("door", "Front door", None))
         yield opened
-
-
-def webhook(id: str = "one", url: str = "http://192.0.2.1/", **fields: Any) -> Webhook:
-    return Webhook(id, id, url, SECRET, created=T0, **fields)
-
-
-def happen(store: Store, **fields: Any) -> Event:
-    """An event opens and closes."""
-    opened = store.open_event(replace(event(), **fields))
-    assert store.update_event(replace(opened, ended=opened.started + 1, last_seq=9)).result()
-    return opened
-
-
-def all_of(store: Store, state: AlertState | None = None) -> list[Alert]:
-    return store.outbox.alerts(state, None, 200)[0]
 
 
 def dispatcher(store: Store, post: Any, clock: Clock, **changes: Any) -> Dispatcher:
@@ -245,25 +223,6 @@ def test_a_receiver_that_fails_does_not_hold_up_another(store: Store, clock: Clo
     assert sending.error("bad") == "the receiver answered 503" and sending.error("good") == ""
 
 
-@pytest.mark.parametrize(
-    ("fields", "events", "expected"),
-    [
-        ({}, [{}], 2),
-        ({"streams": ("door",)}, [{}, {"stream": "yard"}], 2),
-        ({"kinds": ("tampering",)}, [{}, {"kind": "tampering"}], 2),
-        ({"enabled": False}, [{}], 0),
-        ({}, [{"muted": True}], 0),
-    ],
-)
-def test_a_webhook_gets_what_it_wants(
-    store: Store, fields: dict[str, Any], events: list[dict[str, Any]], expected: int
-) -> None:
-    store.outbox.put_webhook(webhook(**fields))
-    for one in events:
-        happen(store, **one)
-    assert len(all_of(store)) == expected
-
-
 def test_a_test_says_what_came_of_it_and_is_signed(store: Store, clock: Clock) -> None:
     with receiving() as receiver:
         sending = dispatcher(store, Poster(Networks(LOOPBACK)).post, clock)
@@ -274,70 +233,6 @@ def test_a_test_says_what_came_of_it_and_is_signed(store: Store, clock: Clock) -
         receiver.status = 401
         assert sending.test(webhook(url=receiver.url)).error == "the receiver answered 401"
     assert not all_of(store)
-
-
-def test_old_messages_that_are_done_are_removed(store: Store, clock: Clock) -> None:
-    store.outbox.put_webhook(webhook())
-    for _ in range(5):
-        happen(store)
-    alerts = all_of(store)
-    for alert in alerts[2:]:
-        store.outbox.settle(replace(alert, state="sent"))
-    assert store.outbox.prune(T0 - 1, most=6, limit=100) == 2
-    assert store.outbox.prune(T0 + 1, most=6, limit=100) == 6
-    assert [one.id for one in all_of(store)] == [one.id for one in alerts[:2]]
-
-
-def test_a_removed_webhook_takes_its_messages_along(store: Store) -> None:
-    store.outbox.put_webhook(webhook())
-    happen(store)
-    assert store.outbox.delete_webhook("one") and not store.outbox.delete_webhook("one")
-    assert not all_of(store)
-
-
-def test_a_purged_stream_is_forgotten_but_what_waits_is_said(store: Store) -> None:
-    store.outbox.put_webhook(webhook())
-    happen(store)
-    store.outbox.settle(replace(all_of(store)[1], state="sent"))
-    store.delete_stream("door", purge=True)
-    assert [(one.type, one.state) for one in all_of(store)] == [("event.closed", "waiting")]
-
-
-_CRASH = """
-import os, signal, sys
-from dataclasses import replace
-from pathlib import Path
-from service.alerts.records import Webhook
-from service.store import Store
-from tests.service.stored import event
-store = Store.open(Path(sys.argv[1]))
-store.outbox.put_webhook(Webhook("one", "one", "http://192.0.2.1/", "secret"))
-closed = store.open_event(event())
-store.update_event(replace(closed, ended=closed.started + 1, last_seq=9))
-store.open_event(event(first_seq=50))
-store.commit_scores([]).result()
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_what_is_stored_survives_a_kill_and_an_event_left_open_is_closed(tmp_path: Path) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", _CRASH, str(tmp_path)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-    )
-    assert ended.returncode == -signal.SIGKILL
-    with Store.open(tmp_path) as store:
-        said = [(one.event, one.type, one.state) for one in reversed(all_of(store))]
-        reason = all_of(store)[0].facts["event"]["reason"]
-    assert said == [
-        (1, "event.opened", "waiting"),
-        (1, "event.closed", "waiting"),
-        (2, "event.opened", "waiting"),
-        (2, "event.closed", "waiting"),
-    ]
-    assert reason == "restart"
 
 
 def test_the_thread_sends_what_comes_and_ends(store: Store) -> None:
