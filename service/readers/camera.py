@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import Path
 from typing import Final, Protocol
@@ -158,7 +158,7 @@ class Camera:
         self._source = source = self._open_it(self.order, self._options, self._number)
         clock = SourceClock() if source.live else None
         pacer = Pacer()
-        with closing(source.pictures()) as pictures:
+        with closing(_explained(source.pictures())) as pictures:
             while not self._stopped.is_set() and (found := next(pictures, None)) is not None:
                 if isinstance(found, Bad):
                     self._queue.drop(Dropped.BAD)
@@ -209,3 +209,20 @@ class Camera:
     def over(self) -> bool:
         """Whether it has ended or failed for good, and said so."""
         return self._pulse.condition.health in (Health.ENDED, Health.FAILED)
+
+
+def _explained(pictures: Generator[Picture | Bad, None, None]) -> Generator[Picture | Bad, None, None]:
+    """The pictures. Where there was no good one among them, that is what a timeout says: the camera does answer."""
+    bad: str | None = ""
+    with closing(pictures):
+        try:
+            for found in pictures:
+                if isinstance(found, Picture):
+                    bad = None
+                elif bad is not None:
+                    bad = found.reason
+                yield found
+        except ReadError as error:
+            if bad and error.error_class is ErrorClass.TIMEOUT:
+                raise ReadError(error.error_class, f"none of its pictures can be used: {bad}") from None
+            raise

@@ -222,6 +222,14 @@ def test_bad_pictures_are_counted_and_leave_a_hole_in_the_numbers() -> None:
     assert reading.numbers == [0, 3] and reading.dropped == {Dropped.BAD: 2}
 
 
+def test_a_camera_that_sends_bad_pictures_alone_is_not_called_silent() -> None:
+    late = ReadError(ErrorClass.TIMEOUT, "late")
+    reading = Reading([Bad("torn"), Bad("too large"), late], [*pictures(0), Bad("torn"), late], [WRONG])
+    assert reading.until(lambda: reading.camera.over)
+    told = [condition.reason for condition in reading.conditions if condition.health is AGAIN]
+    assert told == ["none of its pictures can be used: too large", "late"]
+
+
 def test_more_than_the_rate_is_dropped_and_counted() -> None:
     source: list[Happening] = [Picture(n / 20, b"%d" % n, n) for n in range(40)]
     reading = Reading(source, order=replace(ORDER, kind="file", max_rate=5.0))
