@@ -172,7 +172,7 @@ class Jobs:
         return id in self._open or self._store.one(id) is not None
 
     def page(self, cursor: str | None, limit: int) -> tuple[list[Job], str | None]:
-        """Jobs, newest first; see `Store.jobs`."""
+        """Jobs, newest first; see `JobTable.page`."""
         jobs, following = self._store.page(cursor, limit)
         return [self._open.get(job.id, job) for job in jobs], following
 
