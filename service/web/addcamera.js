@@ -8,12 +8,10 @@ import { attempt } from "./notices.js";
 /** @typedef {import("./types.js").App} App */
 /** @typedef {import("./types.js").View} View */
 
-/** @type {Record<string, string>} What to do, by the class of the failure. */
+/** @type {Record<string, string>} What to do, by the class of the failure, where its reason does not tell. */
 const ADVICE = {
-  refused: "Is the port right, and is the camera's stream turned on?",
   timeout: "Is the camera on, and can the service's machine reach it?",
-  login: "Check the user name and the password in the address.",
-  unauthorized: "Check the user name and the password in the address.",
+  auth: "Check the user name and the password in the address.",
   not_found: "The path after the port is unknown to the camera; its manual names the right one.",
 };
 

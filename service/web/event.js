@@ -43,6 +43,7 @@ export function event(app, id) {
   const labels = h("div", { class: "row" });
   const advice = h("p", { class: "hint", hidden: true });
   const facts = h("dl", { class: "pairs" });
+  const forgotten = h("p", { class: "hint", hidden: true }, "No scores are kept of that time.");
   let timer = 0;
   let closed = false;
   const ending = new AbortController();
@@ -91,8 +92,9 @@ export function event(app, id) {
     try {
       await fillTrace(trace, found.stream, { start, end, points: 2000 });
     } catch {
-      return; // scores are deleted by size and age, events are not
+      return;
     }
+    forgotten.hidden = trace.length > 0; // scores are deleted by size and age, events are not
     chart.window(start, end);
     chart.point(Date.parse(found.peaked) / 1000);
   }
@@ -125,7 +127,7 @@ export function event(app, id) {
       h(
         "div",
         { class: "two" },
-        h("section", { class: "card", "aria-labelledby": "around" }, h("h2", { id: "around" }, "Score around it"), chart.element),
+        h("section", { class: "card", "aria-labelledby": "around" }, h("h2", { id: "around" }, "Score around it"), chart.element, forgotten),
         h("section", { class: "card", "aria-labelledby": "facts" }, h("h2", { id: "facts" }, "Facts"), facts, advice),
       ),
     );

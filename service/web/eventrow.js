@@ -34,7 +34,6 @@ export function eventRow(event, where) {
   const picture = event.snapshot
     ? h("img", { src: address(event.snapshot), alt: "", loading: "lazy", decoding: "async" })
     : h("span", { class: "no-picture", "aria-hidden": "true" });
-  const what = [where, kindWord(event)].filter(Boolean).join(" · ");
   const length = seconds === null ? "going on" : duration(seconds);
   return h(
     "li",
@@ -44,7 +43,7 @@ export function eventRow(event, where) {
       "div",
       { class: "event-text" },
       h("a", { href: `#/events/${event.id}` }, day(event.started)),
-      h("p", { class: "hint" }, `${what} · ${length.replaceAll(" ", "\u00a0")}`),
+      h("p", { class: "hint" }, where && [h("bdi", null, where), " · "], `${kindWord(event)} · ${length.replaceAll(" ", "\u00a0")}`),
     ),
     h("div", { class: "event-side" }, !event.ended && h("span", { class: "chip", data: { tone: "bad" } }, "Open"), labelChip(event), event.muted && h("span", { class: "chip" }, "Muted"), h("span", { class: "figure" }, number(event.peak))),
   );

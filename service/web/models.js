@@ -138,7 +138,7 @@ function facts(one, used) {
   const config = one.config;
   /** @type {[string, string | null | undefined | false][]} */
   const all = [
-    ["Used by", used.length ? used.join(", ") : "no camera at present"],
+    ["Used by", used.length ? used.map((name) => `\u2068${name}\u2069`).join(", ") : "no camera at present"],
     ["Trained", one.provenance && day(one.provenance.created)],
     ["By", one.provenance?.command],
     ["Learned from", training.minutes && `${duration(training.minutes * 60)}, ${count(training.clips)} clips, ${count(training.frames)} frames`],

@@ -68,6 +68,7 @@ export function colour(name) {
   if (found) return found;
   if (!probe) {
     probe = h("span", { hidden: true });
+    probe.style.setProperty("forced-color-adjust", "none"); // lines of a chart have to be told apart
     document.body.append(probe);
   }
   probe.style.color = `var(--${name})`;
