@@ -23,6 +23,7 @@ from service.watchdog import watched
 
 _ROOM = 1 << 16  # bytes of a message over the frame limit that still get an answer before the socket is closed
 _HEAD = 30.0  # seconds that the head of a request may take
+_BACKLOG = 2048  # connections that wait to be accepted
 _LOOK = 10  # of the server's ticks, of which there are ten a second
 log = logging.getLogger(__name__)
 
@@ -39,12 +40,15 @@ class DrainingServer(uvicorn.Server):
         """Starts the service, and serves it until a signal comes.
 
         Raises:
+            InputError: the address cannot be listened on.
             StoreError, ModelError, DeviceError: it cannot be started.
         """
         with watched(lambda: self._monitor.stuck, self._monitor.settings.engine_hang_seconds):
             await self._monitor.start()
             try:
                 if not self.should_exit:
+                    for address in sockets or ():
+                        _listen(address, self._monitor.settings)
                     await self.serve(sockets)
             finally:
                 await self._monitor.stop()
@@ -98,7 +102,7 @@ def run(settings: Settings) -> None:
         config.load()
     except OSError as error:
         raise InputError(f"the TLS certificate or its key cannot be used: {error}") from error
-    listening = _listen(settings)
+    address = _bind(settings)
     server = DrainingServer(config, app.state.monitor)
 
     def stop(number: int, frame: Any) -> None:
@@ -107,9 +111,9 @@ def run(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    _say_where(settings, listening)
-    with listening, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(server.run_monitored([listening]))
+    log.info("starting with the data folder %s", settings.data_dir)
+    with address, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(server.run_monitored([address]))
 
 
 def allow_descriptors(most: int = 65_536) -> None:
@@ -120,20 +124,41 @@ def allow_descriptors(most: int = 65_536) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _listen(settings: Settings) -> socket.socket:
+def _bind(settings: Settings) -> socket.socket:
+    """The address, if it is free. It is listened on once the model is warm: who comes before is refused at once, and
+    does not wait for an answer.
+    """
     host = settings.host.strip("[]")
     try:
         family = socket.getaddrinfo(host, settings.port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, settings.port), family=family, backlog=2048)
+        address = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            address.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                address.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            address.bind((host, settings.port))
+        except BaseException:
+            address.close()
+            raise
     except OSError as error:
-        raise InputError(f"cannot listen on {host} port {settings.port}: {error.strerror or error}") from error
+        raise _cannot_listen(settings, error) from error
+    return address
 
 
-def _say_where(settings: Settings, listening: socket.socket) -> None:
+def _listen(address: socket.socket, settings: Settings) -> None:
+    """Lets clients in, and says where."""
+    try:
+        address.listen(_BACKLOG)
+    except OSError as error:  # somebody else was quicker while the model was loaded
+        raise _cannot_listen(settings, error) from error
     scheme = "https" if settings.ssl_certfile else "http"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = f"{scheme}://{host}:{listening.getsockname()[1]}{settings.root_path}"
+    url = f"{scheme}://{host}:{address.getsockname()[1]}{settings.root_path}"
     keys = "with keys" if settings.auth_on else "without keys"
     log.info("serving on %s, %s; /docs describes it", url, keys)
     if not settings.auth_on and not is_loopback(settings.host):
         log.warning("everybody who reaches %s can use everything: keys are turned off", url)
+
+
+def _cannot_listen(settings: Settings, error: OSError) -> InputError:
+    return InputError(f"cannot listen on {settings.host.strip('[]')} port {settings.port}: {error.strerror or error}")
