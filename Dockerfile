@@ -44,7 +44,7 @@ COPY --from=dependencies /opt/framewatch /opt/framewatch
 RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
     pip --python /opt/framewatch install -q --no-compile --no-cache-dir --no-index --no-deps --root-user-action=ignore /wheels/*.whl \
     && /opt/framewatch/bin/python -c 'import service.commands.serve, service.commands.score, service.commands.train, \
-service.learning.child, service.readers.child, service.sandbox_child, training.demo' \
+service.learning.child, service.readers.child, service.videos.sandbox_child, training.demo' \
     && useradd --uid 10001 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin framewatch \
     && install -d -o framewatch -g framewatch -m 0700 /data /data/tmp
 # Whatever is written goes to /data, so that the root file system can be read-only: temporary files, where a volume

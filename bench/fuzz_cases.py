@@ -26,7 +26,6 @@ import cv2
 from model.pictures import PictureError, decode_image
 from service.addresses import AddressError, parse_source, redact
 from service.confine import Limits, confine
-from service.containers import ContainerError, sniff
 from service.readers.answers import parse_answer
 from service.readers.failures import ErrorClass, ReadError
 from service.readers.jpegs import read_jpeg
@@ -35,8 +34,9 @@ from service.readers.protocol import Condition, dropped_of, frame_of
 from service.readers.rtp import Assembler, parse_packet
 from service.readers.rtsp import Decoder
 from service.readers.sdp import Track, video_track
-from service.sandbox import MEMORY, DecodeLimits, DecodeOptions
-from service.sandbox_child import decode
+from service.videos.containers import ContainerError, sniff
+from service.videos.sandbox import MEMORY, DecodeLimits, DecodeOptions
+from service.videos.sandbox_child import decode
 from service.wire import Message, Wire, WireError
 from tests.model.drawn import encoded, write_video
 from tests.service.readers.servers import nal_units, rtp_packets, sdp

@@ -28,7 +28,7 @@ from model.detector import Detector
 from model.device import choose_device, choose_precision
 from model.frames import Geometry, luma
 from model.pictures import Image
-from service.batching import BatchLimits
+from service.engine.batching import BatchLimits
 from service.models import Model, made
 from service.queues import QueueLimits
 from service.records import IncomingFrame, StreamOptions, StreamRecord

@@ -18,9 +18,9 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from model import __version__
-from service import faults, serving
+from service import faults
 from service.addresses import redact
-from service.verbs import COMMAND, demo, evaluate, info, learn, score, train
+from service.verbs import COMMAND, demo, evaluate, info, learn, score, serving, train
 
 _EXAMPLES = """\b
 Examples:

@@ -17,7 +17,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from service.pipeline import BatchReport
+from service.engine.pipeline import BatchReport
 from service.records import Dropped, Health, Score
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST

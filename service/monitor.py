@@ -20,9 +20,8 @@ from service.alerts.alerting import Alerting
 from service.alerts.mqtt import StreamState
 from service.announcer import Announcer
 from service.auth import Access, mint, write_admin_key
-from service.batching import BatchLimits
+from service.engine.batching import BatchLimits
 from service.hub import Hub
-from service.jobs import Jobs
 from service.learning.learner import Learner
 from service.member import Member
 from service.messages import Message, event_files
@@ -42,6 +41,7 @@ from service.scorer import Scorer, ScorerLimits
 from service.sessions import Sessions
 from service.settings import Settings
 from service.store import Store
+from service.videos.jobs import Jobs
 from service.visits import Visit, Visits
 
 BEAT = 5.0

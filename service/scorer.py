@@ -12,16 +12,16 @@ from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from service.batching import Batcher, BatchLimits
-from service.decoders import Decoders
-from service.lanes import warm
-from service.mailbox import Mailbox
+from service.engine.batching import Batcher, BatchLimits
+from service.engine.decoders import Decoders
+from service.engine.lanes import warm
+from service.engine.mailbox import Mailbox
+from service.engine.pipeline import BatchReport, Pipeline
+from service.engine.runs import Run
+from service.engine.seats import ClipSeat
+from service.engine.tickets import ClipTicket
 from service.models import Model
-from service.pipeline import BatchReport, Pipeline
-from service.runs import Run
-from service.seats import ClipSeat
 from service.stream import Outcome, Stream
-from service.tickets import ClipTicket
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ from service.api.deps import READ, Running
 from service.api.job_views import job_view
 from service.api.scores import until_gone
 from service.auth import key_of
-from service.jobs import ENDED
 from service.monitor import Monitor
 from service.subscription import REVOKED
+from service.videos.jobs import ENDED
 
 _EVERY = 0.25  # seconds between two looks at the job
 

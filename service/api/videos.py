@@ -18,11 +18,11 @@ from model.smoothing import Normalization
 from service.api.deps import INGEST, RequestName, Running, place_of, problems
 from service.api.forms import FIELD, Form, FormToFolder
 from service.api.job_views import JobScores, JobView, job_view, row_view
-from service.containers import SNIFFED, ContainerError, sniff
-from service.job_run import JobOptions
 from service.monitor import Monitor
 from service.problems import Problem
 from service.records import Job
+from service.videos.containers import SNIFFED, ContainerError, sniff
+from service.videos.job_run import JobOptions
 
 WAIT = 60.0
 """Seconds that `wait` waits at most."""

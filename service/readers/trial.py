@@ -11,7 +11,7 @@ from typing import Final
 
 from model.pictures import PictureError
 from service.addresses import AddressError
-from service.intake import picture_size
+from service.engine.intake import picture_size
 from service.readers.failures import ErrorClass
 from service.readers.supervisor import Readers, ReaderSettings, SourceError
 from service.records import Health, IncomingFrame

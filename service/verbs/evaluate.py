@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from service import options
+from service.verbs import options
 
 EXAMPLES = """\b
 Examples:

@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from service import options
-from service.verbs import COMMAND
+from service.verbs import COMMAND, options
 
 EXAMPLES = """\b
 Examples:

@@ -6,7 +6,7 @@ import itertools
 import time
 
 from service import cli
-from service.lanes import Lanes
+from service.engine.lanes import Lanes
 
 _batches = itertools.count(1)
 _begin = Lanes.begin

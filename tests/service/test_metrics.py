@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from model.states import State
+from service.engine.pipeline import BatchReport
 from service.metrics import Metrics
-from service.pipeline import BatchReport
 from service.records import Dropped, Health, Score
 
 

@@ -9,10 +9,10 @@ import pytest
 from model.scoring import ClipScorer
 from model.states import State
 from model.workers import Workers
-from service.clips import EngineFrames
+from service.engine.tickets import FILLING, OVERLOADED
 from service.queues import QueueLimits
 from service.records import Dropped, IncomingFrame
-from service.tickets import FILLING, OVERLOADED
+from service.videos.clips import EngineFrames
 from tests.model import detectors
 from tests.service.conftest import Start
 from tests.service.engines import assert_equal, near, rows, settle, shots

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from model.scoring import ClipScorer
-from service.batching import BatchLimits
-from service.clips import EngineFrames
+from service.engine.batching import BatchLimits
 from service.records import Dropped
 from service.scorer import ScorerError
 from service.stream import Outcome
+from service.videos.clips import EngineFrames
 from tests.model import detectors
 from tests.service.conftest import Start
 from tests.service.engines import Gate, assert_equal, crash, rows, settle, shots

@@ -10,12 +10,12 @@ from collections import Counter
 from itertools import accumulate
 
 from model.scoring import ClipScorer
-from service.batching import BatchLimits
-from service.clips import EngineFrames
-from service.pipeline import BatchReport
+from service.engine.batching import BatchLimits
+from service.engine.pipeline import BatchReport
 from service.queues import QueueLimits
 from service.scorer import Scorer, ScorerLimits
 from service.stream import Stream
+from service.videos.clips import EngineFrames
 from tests.model import detectors
 from tests.service.conftest import Start
 from tests.service.engines import settle

@@ -10,9 +10,9 @@ from concurrent.futures import CancelledError
 import pytest
 
 from model.scoring import ClipScorer
-from service.clips import EngineFrames
-from service.pipeline import BatchReport
+from service.engine.pipeline import BatchReport
 from service.scorer import Scorer, ScorerError
+from service.videos.clips import EngineFrames
 from tests.model import detectors
 from tests.service.conftest import Start
 from tests.service.engines import Gate, settle

@@ -17,8 +17,8 @@ from torch import Tensor
 from model.bank import Bank, Windows
 from model.memory import is_out_of_memory
 from model.pictures import Image
+from service.engine.slots import Entry, Heat, Result, Slot
 from service.models import Model
-from service.slots import Entry, Heat, Result, Slot
 
 T = TypeVar("T")
 R = TypeVar("R")

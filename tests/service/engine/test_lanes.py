@@ -13,9 +13,9 @@ from torch import Tensor
 from model.detector import Scores
 from model.pictures import Image
 from model.regions import cells_inside
-from service.lanes import Lanes, warm
+from service.engine.lanes import Lanes, warm
+from service.engine.slots import Entry, Result, Slot
 from service.models import Model
-from service.slots import Entry, Result, Slot
 from tests.model import detectors
 from tests.service.live import model, sibling
 

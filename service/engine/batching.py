@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from model.frames import Prepared
+from service.engine.runs import Run
+from service.engine.seats import ClipSeat, StreamSeat
+from service.engine.tickets import ClipTicket, StreamTicket
 from service.plan import Plan
 from service.records import Dropped
-from service.runs import Run
-from service.seats import ClipSeat, StreamSeat
 from service.stream import Stream
-from service.tickets import ClipTicket, StreamTicket
 
 Ticket: TypeAlias = StreamTicket | ClipTicket
 

@@ -234,7 +234,7 @@ def decode_in_child(
     }
     folder = tempfile.TemporaryDirectory(prefix="framewatch-decode-", ignore_cleanup_errors=True)
     try:
-        child = Child("service.sandbox_child", folder=Path(folder.name))
+        child = Child("service.videos.sandbox_child", folder=Path(folder.name))
     except OSError:
         folder.cleanup()
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from model.clips import Frame, OnBad
-from service.sandbox import ClipFacts, DecodedFrame, Decoding
+from service.videos.sandbox import ClipFacts, DecodedFrame, Decoding
 
 
 def clips_of(decoding: Decoding) -> Iterator[SandboxClip]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.containers import SNIFFED, Container, ContainerError, sniff, sniff_file
+from service.videos.containers import SNIFFED, Container, ContainerError, sniff, sniff_file
 from tests.model.drawn import encoded, write_video
 
 

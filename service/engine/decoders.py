@@ -9,8 +9,8 @@ import time
 import cv2
 
 from model.workers import available_cores
-from service.batching import Batcher
-from service.intake import UNUSABLE
+from service.engine.batching import Batcher
+from service.engine.intake import UNUSABLE
 from service.records import Dropped
 
 log = logging.getLogger(__name__)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import TypeVar
 
-from service.batching import Ticket
-from service.lanes import Begun, Lanes
-from service.slots import Result
+from service.engine.batching import Ticket
+from service.engine.lanes import Begun, Lanes
+from service.engine.slots import Result
+from service.engine.tickets import ClipTicket, StreamTicket
 from service.stream import Outcome, Stream
-from service.tickets import ClipTicket, StreamTicket
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from model.chain import Chain
-from service.intake import Intake
+from service.engine.intake import Intake
+from service.engine.slots import Slot
 from service.plan import Plan
-from service.slots import Slot
 
 
 class Run:

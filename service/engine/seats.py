@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
-from service.runs import Run
-from service.slots import Slot
+from service.engine.runs import Run
+from service.engine.slots import Slot
+from service.engine.tickets import ClipTicket, StreamTicket
 from service.stream import Stream
-from service.tickets import ClipTicket, StreamTicket
 
 Kind = TypeVar("Kind", StreamTicket, ClipTicket)
 

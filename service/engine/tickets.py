@@ -10,10 +10,10 @@ from model.frames import Prepared
 from model.pictures import Image, PictureError
 from model.sampler import Decision
 from model.states import State
-from service.intake import UNUSABLE, Intake, decode, picture_size
+from service.engine.intake import UNUSABLE, Intake, decode, picture_size
+from service.engine.runs import Run
+from service.engine.slots import Result, Slot
 from service.records import Dropped, IncomingFrame, Score
-from service.runs import Run
-from service.slots import Result, Slot
 from service.stream import Latest, Outcome, Stream
 
 FILLING = "its first window is not full"

@@ -7,11 +7,11 @@ import time
 
 import pytest
 
+from service.engine.seats import ClipSeat
+from service.engine.slots import Slot
 from service.plan import make_plan
 from service.records import Dropped, StreamOptions
-from service.seats import ClipSeat
-from service.slots import Slot
-from tests.service.batches import DOOR, PREPARED, World, clip, names, offer
+from tests.service.engine.batches import DOOR, PREPARED, World, clip, names, offer
 from tests.service.live import sibling
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from model.frames import Repair
 from model.pictures import Image, PictureError
-from service.intake import Intake, decode, picture_size
+from service.engine.intake import Intake, decode, picture_size
 from service.records import IncomingFrame
 from tests.model import detectors
 from tests.service.live import jpeg, png

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from model.frames import Prepared
-from service.batching import Batcher, BatchLimits
+from service.engine.batching import Batcher, BatchLimits
+from service.engine.seats import ClipSeat
+from service.engine.slots import Slot
+from service.engine.tickets import ClipCall, ClipTicket, StreamTicket
 from service.models import Model
 from service.queues import QueueLimits
 from service.records import IncomingFrame
-from service.seats import ClipSeat
-from service.slots import Slot
 from service.stream import Stream
-from service.tickets import ClipCall, ClipTicket, StreamTicket
 from tests.model import detectors
 from tests.service.live import model, png, stream
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from model.detector import Scores
+from service.engine.seats import ClipSeat
+from service.engine.slots import Slot
+from service.engine.tickets import ClipCall, ClipTicket
 from service.models import Model
 from service.scorer import Scorer, ScorerError
-from service.seats import ClipSeat
-from service.slots import Slot
-from service.tickets import ClipCall, ClipTicket
 
 
 class EngineFrames:

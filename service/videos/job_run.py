@@ -13,13 +13,13 @@ from model.offline import Align, Offline
 from model.scoring import ClipScorer
 from model.smoothing import Normalization, parse_smoothing
 from model.tables import Row
-from service.clips import EngineFrames
 from service.models import Model
 from service.records import Job
-from service.sandbox import DecodeLimits, DecodeOptions, Decoding, Upload, decode_in_child
-from service.sandbox_clips import clips_of
 from service.scorer import Scorer
 from service.store.jobs import JobTable
+from service.videos.clips import EngineFrames
+from service.videos.sandbox import DecodeLimits, DecodeOptions, Decoding, Upload, decode_in_child
+from service.videos.sandbox_clips import clips_of
 
 _ROWS = 500  # stored at once
 _NEWS = 0.5  # seconds between two words about the progress

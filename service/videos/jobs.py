@@ -16,15 +16,15 @@ from pathlib import Path
 from model.clips import FootageError
 from model.frames import PictureSizeError
 from model.tables import Row
-from service.job_run import JobOptions, JobRun
 from service.models import Model, ModelError, Models
 from service.problems import Problem, not_found, upload_too_large
 from service.records import Job, JobState
-from service.sandbox import DecodeLimits
 from service.scorer import Scorer, ScorerError
 from service.settings import Settings
 from service.store import StoreUnavailable
 from service.store.jobs import JobTable
+from service.videos.job_run import JobOptions, JobRun
+from service.videos.sandbox import DecodeLimits
 
 ENDED: frozenset[JobState] = frozenset(["done", "failed", "cancelled"])
 _AGAIN = 1.0  # seconds until a job that could not be stored is tried again

@@ -17,8 +17,8 @@ from model.clips import Clip, FolderClip, FootageError
 from model.footage import VIDEOS, Footage, open_footage
 from model.pictures import Image
 from service.confine import Limits, confine
-from service.containers import Container, ContainerError, sniff_file
-from service.sandbox import DecodeLimits, DecodeOptions
+from service.videos.containers import Container, ContainerError, sniff_file
+from service.videos.sandbox import DecodeLimits, DecodeOptions
 from service.wire import Message, Wire
 
 MAX_CLIPS: Final = 10_000

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from model.footage import open_footage
-from service import sandbox_child
-from service.sandbox import (
+from service.videos import sandbox_child
+from service.videos.sandbox import (
     MEMORY,
     DecodedFrame,
     DecodeLimits,

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.sampler import Sampler
-from service.batching import Batcher, BatchLimits
+from service.engine.batching import Batcher, BatchLimits
+from service.engine.tickets import StreamTicket
 from service.records import Dropped, IncomingFrame
-from service.tickets import StreamTicket
-from tests.service.batches import DOOR, PICTURE, PREPARED, Engine, World, clip, names, offer
+from tests.service.engine.batches import DOOR, PICTURE, PREPARED, Engine, World, clip, names, offer
 from tests.service.live import stream
 
 
