@@ -87,6 +87,8 @@ class Member:
     @property
     def latest(self) -> Latest | None:
         """Its newest picture."""
+        if self.stream is not None and self.stream.unusable and self.stream.unfit is not None:
+            return self.stream.unfit
         return None if self.inlet is None else self.inlet.latest
 
     @property

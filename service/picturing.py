@@ -133,8 +133,9 @@ class Pictures:
                     jpeg, size = await self._encode(member, latest, width)
                     grey = await self._heat(member, latest) if heat else None
                     return Shown(latest.score, self._health(member, latest), jpeg, size, grey)
+            unscored = member.stream is None or member.unusable
             with suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), _LOOK_UNSCORED if member.stream is None else _LOOK)
+                await asyncio.wait_for(news.wait(), _LOOK_UNSCORED if unscored else _LOOK)
         raise StreamRemoved
 
     def _health(self, member: Member, latest: Latest | None) -> Health:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from model.frames import Repair
 from model.pictures import MAX_PIXELS
+from model.states import State
 from service.backlog import Backlog
 from service.models import Model
 from service.plan import Plan, make_plan
@@ -70,6 +71,33 @@ class Latest:
     heat: Heat | None
 
 
+def unscored(stream: str, frame: IncomingFrame, seq: int, now: float, reason: str) -> Latest:
+    """A frame that is shown without being scored.
+
+    Args:
+        stream: id of the stream.
+        frame: as it came in.
+        seq: another one than of the frame that was shown before.
+        now: seconds since 1970.
+        reason: why it is not scored.
+    """
+    nothing = Score(
+        stream=stream,
+        seq=seq,
+        frame=frame.number,
+        pts=frame.pts,
+        captured=frame.captured,
+        scored=now,
+        raw=None,
+        score=None,
+        smoothed=None,
+        threshold=1.0,
+        state=State.WARMING,
+        reason=reason,
+    )
+    return Latest(frame, nothing, None)
+
+
 class Engine(Protocol):
     """What scores streams, as they see it."""
 
@@ -94,6 +122,7 @@ class Stream:
         scored: frames with a score of their own, or that warmed the stream up, so far.
         unusable: why its last frames, several in a row, could not be scored, or "": how `health` is it does not say.
         latest: the newest decoded frame.
+        unfit: the newest frame whose shape is not the model's, while there are none but such.
         sentry: looks for tampering.
         on_room: called with `credit` when there is room for frames again; at once, from any thread, and it must not
             block. For sources that are held back (policy `every`).
@@ -140,6 +169,7 @@ class Stream:
         self.scored = 0
         self.unusable = ""
         self.latest: Latest | None = None
+        self.unfit: Latest | None = None
         self.sentry = sentry or Sentry()
         self.on_room: Callable[[int], object] | None = None
         self.engine: Engine | None = None
@@ -259,7 +289,7 @@ class Stream:
             self.scored += 1
         else:
             self._dropped[cause] += 1
-        self._in_a_row, self.unusable = 0, ""
+        self._in_a_row, self.unusable, self.unfit = 0, "", None
         self.seq += 1
         before, self._losses = self._losses, (self.unannounced, self.queue.overtaken)
         return self._losses[0] - before[0], self._losses[1] - before[1]
@@ -269,7 +299,7 @@ class Stream:
         self._closed = True
         self.queue.close()
         self.on_room = None
-        self.latest = None
+        self.latest = self.unfit = None
 
 
 def switch(streams: Iterable[Stream], model: Model) -> None:

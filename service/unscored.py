@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from model.states import State
 from service.queues import FrameQueue
-from service.records import Dropped, Health, IncomingFrame, Score
-from service.stream import Latest
+from service.records import Dropped, Health, IncomingFrame
+from service.stream import Latest, unscored
 
 UNLEARNED = "no model: learn this camera"
 """Why it is not scored."""
@@ -60,21 +59,7 @@ class Unscored:
         if self.closed:
             return False
         self.frames_in += 1
-        nothing = Score(
-            stream=self.id,
-            seq=self.frames_in,
-            frame=frame.number,
-            pts=frame.pts,
-            captured=frame.captured,
-            scored=self._clock(),
-            raw=None,
-            score=None,
-            smoothed=None,
-            threshold=1.0,
-            state=State.WARMING,
-            reason=UNLEARNED,
-        )
-        self.latest = Latest(frame, nothing, None)
+        self.latest = unscored(self.id, frame, self.frames_in, self._clock(), UNLEARNED)
         return True
 
     def set_health(self, health: Health, reason: str = "", error_class: str = "") -> bool:

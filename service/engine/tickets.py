@@ -6,7 +6,7 @@ import logging
 import math
 from concurrent.futures import Future
 
-from model.frames import Prepared
+from model.frames import PictureSizeError, Prepared
 from model.pictures import Image, PictureError
 from model.sampler import Decision
 from model.states import State
@@ -14,7 +14,7 @@ from service.engine.intake import UNUSABLE, Intake, decode, picture_size
 from service.engine.runs import Run
 from service.engine.slots import Result, Slot
 from service.records import Dropped, IncomingFrame, Score
-from service.stream import Latest, Outcome, Stream
+from service.stream import Latest, Outcome, Stream, unscored
 
 FILLING = "its first window is not full"
 OVERLOADED = "frames before it were dropped: the service cannot keep up"
@@ -49,6 +49,7 @@ class StreamTicket:
         self.explained = ""
         self.decoding = False
         self.decode_seconds = 0.0
+        self._unfit = False
         self._before: Intake | None = None
         self._size = (0, 0)
         self._image: Image | None = None
@@ -61,6 +62,8 @@ class StreamTicket:
             self._size = picture_size(frame, stream.frame_limits.pixels)
             self.run.plan.model.detector.config.geometry.check_size(*self._size)
             self._decide()
+        except PictureSizeError as error:
+            self.refused, self._unfit = (Dropped.BAD, str(error)), True
         except UNUSABLE as error:
             self.refused = (Dropped.BAD, str(error))
         except Exception as error:  # of a header that nobody thought of
@@ -133,6 +136,9 @@ class StreamTicket:
         if self.stream.closed:
             return None
         if self.refused is not None:
+            if self._unfit:
+                stream = self.stream
+                stream.unfit = unscored(stream.id, self.frame, stream.frames_in, now, self.refused[1])
             return self._dropped(*self.refused)
         if self.decision is None:
             return self._dropped(Dropped.RATE)

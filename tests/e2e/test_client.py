@@ -83,7 +83,7 @@ def test_a_camera_is_tried_and_a_job_followed(client: Client, tmp_path: Path) ->
     assert client.put_video(video, request="three")["id"] == client.put_video(video, request="three")["id"]
     assert list(client.follow_job(id))[-1]["state"] == "done"
     assert id in [job["id"] for job in client.jobs()]
-    with pytest.raises(ServiceError, match="whole numbers.*'v'") as error:  # clips of the competition have numbers
+    with pytest.raises(ServiceError, match=r"whole numbers.*'v'") as error:  # clips of the competition have numbers
         client.job_table(id, "submission.csv")
     assert error.value.status == 409
 

@@ -114,6 +114,7 @@ def test_a_camera_whose_pictures_do_not_fit_the_model_is_not_just_live(client: C
             sender.send(png(np.zeros((64, 64), np.uint8)), captured=n * INTERVAL)
         told = next(message for message in said if message["type"] == "health" and message["reason"])
         view, hello = client.stream("gate"), next(client.follow("gate"))
+        assert client.stream_picture("gate").startswith(b"\xff\xd8")
         for n, image in enumerate(pictures(3), start=8):
             sender.send(png(image), captured=n * INTERVAL)
         assert next(message for message in said if message["type"] == "health")["reason"] == ""

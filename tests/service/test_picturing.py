@@ -39,7 +39,7 @@ def member(newest: Latest | None, *, health: Health = Health.LIVE, **options: An
     """What looking at a stream needs of it."""
     record = SimpleNamespace(options=StreamOptions(**options))
     facts = {"id": "gate", "removed": False, "health": health, "latest": newest, "record": record, "ring": None}
-    return cast(Member, SimpleNamespace(**facts, stream=object()))
+    return cast(Member, SimpleNamespace(**facts, stream=object(), unusable=""))
 
 
 def renew(one: Member, newest: Latest) -> None:
