@@ -26,7 +26,7 @@ export function streamSettings(camera, onChange) {
   const policy = h(
     "select",
     { id: "set-policy" },
-    h("option", { value: "latest" }, "Drop the oldest: always the present"),
+    h("option", { value: "latest" }, "Drop the oldest: stay live"),
     h("option", { value: "every" }, "Hold back: score every frame"),
   );
   const numbers = NUMBERS.map(([field, label, step, placeholder]) => {
