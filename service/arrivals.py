@@ -105,10 +105,12 @@ class Arrivals:
     def heard(self, id: str, health: Health, reason: str, error_class: str) -> None:
         """A source is now so."""
         member = self._member(id)
-        if member is not None:
-            self.set_health(member, health, reason, error_class)
-            if health in (Health.ENDED, Health.FAILED):
-                log.info("stream %s: %s %s", id, health.value, reason)
+        if member is None:
+            return
+        before = member.health
+        self.set_health(member, health, reason, error_class)
+        if health is not before:
+            log.info("stream %s: %s%s", id, health.value, f": {redact(reason)}" if reason else "")
 
     def dropped(self, id: str, cause: Dropped, count: int) -> None:
         """Frames were lost before they could be taken in."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -123,6 +124,19 @@ def test_nothing_is_said_of_a_stream_that_is_removed(client: Client, service: Se
     client.delete_stream("gate")
     roster.arrivals.set_health(member, Health.RECONNECTING, "the client went away")
     assert member.health is Health.CONNECTING
+
+
+def test_what_becomes_of_a_camera_is_logged_once_without_its_login(
+    client: Client, service: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.create_stream(id="gate")
+    arrivals = service.monitor.roster.arrivals
+    caplog.set_level(logging.INFO, "service.arrivals")
+    reason = "rtsp://viewer:secret@192.0.2.7/live does not answer"
+    for health, why in [(Health.RECONNECTING, reason), (Health.RECONNECTING, reason), (Health.LIVE, "")]:
+        arrivals.heard("gate", health, why, "")
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["stream gate: reconnecting: rtsp://***@192.0.2.7/live does not answer", "stream gate: live"]
 
 
 def test_a_fault_of_one_second_does_not_end_what_is_done_every_second(
