@@ -157,6 +157,19 @@ class Access:
             raise Problem(403, f"this key may not do that: it has the scopes {', '.join(caller.scopes)}, not {scope}")
         return caller
 
+    async def known(self, connection: HTTPConnection) -> Caller | None:
+        """Who makes a request that everybody may make; None: a browser in which nobody is logged in.
+
+        Raises:
+            Problem: 401 for a key or a ticket that is not valid, 403 for a page of another origin.
+        """
+        try:
+            return await self.admit(connection, None)
+        except Problem as problem:
+            if problem.status != 401 or _shown_key(connection) or "ticket" in connection.query_params:
+                raise
+            return None
+
     async def _identify(self, connection: HTTPConnection) -> Caller:
         ticket = connection.query_params.get("ticket")
         if ticket is not None:

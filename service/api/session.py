@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from service.api.deps import Running, problems
 from service.api.views import Body
-from service.auth import SCOPES, Caller, holds_key
+from service.auth import SCOPES
 from service.records import Scope
 from service.sessions import cookie_name, csrf_of
 
@@ -29,11 +27,12 @@ class SessionView(BaseModel):
     )
     auth: bool = Field(description="Whether keys are needed at all.")
     name: str = Field(description='Of the key; "" where none is needed.')
-    scopes: list[Scope]
+    scopes: list[Scope] = Field(description="None at all: nobody is logged in.")
     csrf: str = Field(description="To be sent as X-CSRF-Token with every change that relies on the cookie.")
 
 
 _OPEN = SessionView(auth=False, name="", scopes=list(SCOPES), csrf="")
+_NOBODY = SessionView(auth=True, name="", scopes=[], csrf="")
 
 
 @router.post("", operation_id="login", responses=problems(429))
@@ -57,11 +56,15 @@ async def login(body: Login, running: Running, request: Request, response: Respo
 
 
 @router.get("", operation_id="read_session", responses=problems())
-async def session(running: Running, request: Request, caller: Annotated[Caller, Depends(holds_key)]) -> SessionView:
-    """Who asks, and what they may do."""
-    if not running.access.on:
+async def session(running: Running, request: Request) -> SessionView:
+    """Who asks, and what they may do. That nobody is logged in is an answer: no browser logs it as an error."""
+    access = running.access
+    caller = await access.known(request)
+    if caller is None:
+        return _NOBODY
+    if not access.on:
         return _OPEN
-    token = running.access.token(request)
+    token = access.token(request)
     csrf = "" if token is None else csrf_of(token)
     return SessionView(auth=True, name=caller.name, scopes=list(caller.scopes), csrf=csrf)
 

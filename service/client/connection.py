@@ -61,7 +61,7 @@ class Connection:
     # who asks
 
     def session(self) -> dict[str, Any]:
-        """Who asks: `auth` (whether keys are needed), `name` and `scopes` of the key."""
+        """Who asks: `auth` (whether keys are needed), `name` and `scopes` of the key; no scopes: nobody."""
         return self._object("GET", "/v1/session")
 
     def log_in(self, key: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 /** Who uses the page: nobody needs to say where keys are off; else a key is given once, and a cookie stands for it. */
 
-import { call, Problem, useToken } from "./api.js";
+import { call, useToken } from "./api.js";
 
 /** @typedef {import("./types.js").Session} Session */
 
@@ -9,12 +9,8 @@ import { call, Problem, useToken } from "./api.js";
  * @throws {Problem}
  */
 export async function whoAsks() {
-  try {
-    return taken(await call("GET", "v1/session", undefined, { quiet: true }));
-  } catch (error) {
-    if (error instanceof Problem && error.status === 401) return null;
-    throw error;
-  }
+  const session = await call("GET", "v1/session", undefined, { quiet: true });
+  return session.scopes.length ? taken(session) : null;
 }
 
 /**

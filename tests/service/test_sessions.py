@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -17,6 +18,8 @@ from service.records import SessionRecord
 from service.sessions import Attempts, Sessions, cookie_name
 from service.store import KeyFile, StoreUnavailable
 from tests.e2e.serving import Served, served
+
+NOBODY = {"auth": True, "name": "", "scopes": [], "csrf": ""}
 
 
 class Stored:
@@ -133,7 +136,7 @@ def status(service: Served, cookie: str, origin: str | None) -> int:
 
 def test_a_login_gives_a_cookie_that_scripts_and_other_sites_cannot_use(service: Served) -> None:
     with httpx2.Client(base_url=service.url) as client:
-        assert client.get("/v1/session").status_code == 401
+        assert client.get("/v1/session").json() == NOBODY
         answer = client.post("/v1/session", json={"key": key_of(service)})
         assert answer.json() == {
             "auth": True,
@@ -146,6 +149,11 @@ def test_a_login_gives_a_cookie_that_scripts_and_other_sites_cannot_use(service:
         assert "samesite=strict" in said
         assert "path=/" in said
         assert key_of(service).lower() not in said
+
+
+@pytest.mark.parametrize("shown", [{"headers": {"X-API-Key": "fw_wrong"}}, {"params": {"ticket": "wrong"}}])
+def test_a_key_or_a_ticket_that_is_not_valid_is_refused_and_not_nobody(service: Served, shown: dict[str, Any]) -> None:
+    assert httpx2.get(f"{service.url}/v1/session", **shown).status_code == 401
 
 
 def test_changes_need_the_token_of_the_page(service: Served) -> None:
@@ -172,7 +180,7 @@ def test_a_logout_ends_the_session(service: Served) -> None:
         kept = dict(client.cookies)
         assert client.delete("/v1/session").status_code == 403
         assert client.delete("/v1/session", headers={"X-CSRF-Token": csrf}).status_code == 204
-        assert client.get("/v1/session").status_code == 401
+        assert client.get("/v1/session").json() == NOBODY
     with httpx2.Client(base_url=service.url, cookies=kept) as again:
         assert again.get("/v1/streams").status_code == 401
         assert again.delete("/v1/session").status_code == 204
@@ -190,7 +198,8 @@ def test_a_session_ends_with_its_key_and_outlives_a_restart(tmp_path: Path) -> N
             with KeyFile(tmp_path) as keys:
                 assert keys.revoke(keys.all()[0].id, 1.0)
             running.monitor.access._read_at = float("-inf")
-            assert client.get("/v1/session").status_code == 401
+            assert client.get("/v1/session").json() == NOBODY
+            assert client.get("/v1/streams").status_code == 401
 
 
 def test_logins_that_fail_too_often_have_to_wait(tmp_path: Path) -> None:

@@ -18,6 +18,25 @@ PATIENCE = 60_000
 """Milliseconds: nothing here is about speed."""
 
 
+class Complaints(list[str]):
+    """What a browser had to say against a page, and what the page asked other hosts for."""
+
+    def watch(self, page: Any, url: str) -> None:
+        """Listens to a page that may ask only `url`."""
+
+        def said(message: Any) -> None:
+            if message.type in ("error", "warning"):
+                self.append(message.text)
+
+        def asked(request: Any) -> None:
+            if not request.url.startswith((url, "blob:")):
+                self.append(f"asked {request.url}")
+
+        page.on("console", said)
+        page.on("pageerror", lambda error: self.append(str(error)))
+        page.on("request", asked)
+
+
 @pytest.fixture(scope="package")
 def service(tmp_path_factory: pytest.TempPathFactory, chromium: Any) -> Iterator[Process]:
     running = Process(tmp_path_factory.mktemp("data"))
@@ -56,8 +75,11 @@ def login(service: Process, chromium: Any, tmp_path_factory: pytest.TempPathFact
     context = chromium.new_context()
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
+    complaints = Complaints()
+    complaints.watch(page, service.url)
     page.goto(service.url)
     page.get_by_label("Key").fill("fw_not_a_key")
+    assert complaints == []  # that nobody is logged in is no error
     page.get_by_role("button", name="Log in").click()
     page.get_by_text("This key is not valid.").wait_for()
     page.get_by_label("Key").fill(service.key)
@@ -66,25 +88,6 @@ def login(service: Process, chromium: Any, tmp_path_factory: pytest.TempPathFact
     context.storage_state(path=kept)
     context.close()
     return kept
-
-
-class Complaints(list[str]):
-    """What a browser had to say against a page, and what the page asked other hosts for."""
-
-    def watch(self, page: Any, url: str) -> None:
-        """Listens to a page that may ask only `url`."""
-
-        def said(message: Any) -> None:
-            if message.type in ("error", "warning"):
-                self.append(message.text)
-
-        def asked(request: Any) -> None:
-            if not request.url.startswith((url, "blob:")):
-                self.append(f"asked {request.url}")
-
-        page.on("console", said)
-        page.on("pageerror", lambda error: self.append(str(error)))
-        page.on("request", asked)
 
 
 @pytest.fixture
