@@ -147,10 +147,9 @@ def put_headline(readme: str, results: Sequence[Ped2Result]) -> str:
     Raises:
         ValueError: it has no table to put them at the place of.
     """
-    seeds = ", ".join(str(result.seed) for result in results)
     cells = [measure.cells(results) for measure in MEASURES if measure.headline]
     table = _table(
-        ("UCSD Ped2", f"mean of seeds {seeds}", "lowest to highest"),
+        ("UCSD Ped2", _mean_of(results), "lowest to highest"),
         [_row(name, mean, spread) for name, _target, mean, spread, _met in cells],
     )
     put, count = re.subn(r"(?m)^\| UCSD Ped2 .*\n(?:\|.*\n)+", lambda _: table + "\n", readme)
@@ -160,13 +159,12 @@ def put_headline(readme: str, results: Sequence[Ped2Result]) -> str:
 
 
 def _ped2(results: Sequence[Ped2Result]) -> list[str]:
-    seeds = ", ".join(str(result.seed) for result in results)
     clean = results[0].clean
     rate = "" if clean.base_rate is None else f" Base rate of abnormal frames: {clean.base_rate:.3f}."
     skipped = f" Macro is over {clean.clips - len(clean.skipped_clips)} of {clean.clips} clips"
     skipped += f": {', '.join(clean.skipped_clips)} have one class." if clean.skipped_clips else "."
     table = _table(
-        ("measure", "at least", f"mean of seeds {seeds}", "lowest to highest", "met"),
+        ("measure", "at least", _mean_of(results), "lowest to highest", "met"),
         [_row(*measure.cells(results)) for measure in MEASURES],
     )
     return [
@@ -189,6 +187,10 @@ def _ped2(results: Sequence[Ped2Result]) -> list[str]:
             [_events(result) for result in results],
         ),
     ]
+
+
+def _mean_of(results: Sequence[Ped2Result]) -> str:
+    return f"mean of seeds {', '.join(str(result.seed) for result in results)}"
 
 
 def _whole_frames(results: Sequence[WholeFramesResult]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -13,8 +13,7 @@ from service.alerts.records import Alert, AlertState, Webhook
 from service.messages import event_facts
 from service.records import Event
 from service.store import cursors
-from service.store.readers import Readers
-from service.store.writer import Apply
+from service.store.table import Table
 
 T = TypeVar("T")
 OPENED, CLOSED = "event.opened", "event.closed"
@@ -22,16 +21,8 @@ OPENED, CLOSED = "event.opened", "event.closed"
 _COLUMNS = "id, webhook, event, type, key, facts, created, state, attempts, due, since, error"
 
 
-class Outbox:
-    """Webhooks and their messages. Safe to call from any thread; made by the store.
-
-    What changes something raises `StoreUnavailable` while nothing can be written.
-    """
-
-    def __init__(self, write: Callable[[Apply[Any]], Any], readers: Readers) -> None:
-        """Makes it; `write` runs something in the writer's thread and waits for the commit."""
-        self._write = write
-        self._readers = readers
+class Outbox(Table):
+    """Webhooks and their messages."""
 
     def put_webhook(self, webhook: Webhook) -> None:
         """Stores a webhook, in the place of one with the same id."""

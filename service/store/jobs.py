@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from typing import Any, get_args
 
 from model.tables import Row
 from service.records import Job, JobState
 from service.store import cursors
-from service.store.readers import Readers
 from service.store.scores import STATE_NUMBER, STATES
-from service.store.writer import Apply
+from service.store.table import Table
 
 _COLUMNS = "id, state, created, files, options, started, finished, progress, frames, error"
 _PAGE = 5_000  # rows of a table read or removed at a time
 
 
-class JobTable:
-    """Jobs and their tables of scores. Safe to call from any thread; made by the store.
-
-    What changes something returns after the commit, and raises `StoreUnavailable` while nothing can be written.
-    """
-
-    def __init__(self, write: Callable[[Apply[Any]], Any], readers: Readers) -> None:
-        """Makes it; `write` runs something in the writer's thread and waits for the commit."""
-        self._write = write
-        self._readers = readers
+class JobTable(Table):
+    """Jobs and their tables of scores."""
 
     def put(self, job: Job) -> None:
         """Stores a job, or what changed of it."""

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from service.records import KeyRecord
 from service.store.files import MAIN, connect, explained, prepare
-from service.store.readers import Readers
-from service.store.writer import Apply
+from service.store.table import Table
 
 
-class KeyTable:
-    """Keys. Safe to call from any thread; made by the store.
-
-    What changes something returns after the commit, and raises `StoreUnavailable` while nothing can be written.
-    """
-
-    def __init__(self, write: Callable[[Apply[Any]], Any], readers: Readers) -> None:
-        """Makes it; `write` runs something in the writer's thread and waits for the commit."""
-        self._write = write
-        self._readers = readers
+class KeyTable(Table):
+    """Keys."""
 
     def put(self, key: KeyRecord) -> None:
         """Stores a key whose id is new."""

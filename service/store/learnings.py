@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from service.learning.records import Learning
-from service.store.readers import Readers
-from service.store.writer import Apply
+from service.store.table import Table
 
 _COLUMNS = "id, stream, state, minutes, created, finished, progress, detail, recorded, model, report"
 
 
-class LearningTable:
-    """Learnings. Safe to call from any thread; made by the store.
-
-    What changes something returns after the commit, and raises `StoreUnavailable` while nothing can be written.
-    """
-
-    def __init__(self, write: Callable[[Apply[Any]], Any], readers: Readers) -> None:
-        """Makes it; `write` runs something in the writer's thread and waits for the commit."""
-        self._write = write
-        self._readers = readers
+class LearningTable(Table):
+    """Learnings."""
 
     def put(self, learning: Learning) -> None:
         """Stores a learning, or what changed of it; its place in the list stays."""

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from service.store.readers import Readers
+from service.store.table import Table
 from service.store.writer import Apply
 
 KEPT = 86_400.0
@@ -20,13 +21,12 @@ Made = tuple[str, str]
 """What the request asked for, and the id of what was made."""
 
 
-class RequestTable:
-    """What was made for requests, by caller, route and name. Safe to call from any thread; made by the store."""
+class RequestTable(Table):
+    """What was made for requests, by caller, route and name."""
 
     def __init__(self, write: Callable[[Apply[Any]], Any], readers: Readers, clock: Callable[[], float]) -> None:
-        """Makes it; `write` runs something in the writer's thread and waits for the commit."""
-        self._write = write
-        self._readers = readers
+        """Makes it; `clock` says the seconds since 1970."""
+        super().__init__(write, readers)
         self._clock = clock
 
     def find(self, place: Place) -> Made | None:

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from service.records import SessionRecord
-from service.store.readers import Readers
-from service.store.writer import Apply
+from service.store.table import Table
 
 
-class SessionTable:
-    """Sessions. Safe to call from any thread; made by the store.
-
-    What changes something returns after the commit, and raises `StoreUnavailable` while nothing can be written.
-    """
-
-    def __init__(self, write: Callable[[Apply[Any]], Any], readers: Readers) -> None:
-        """Makes it; `write` runs something in the writer's thread and waits for the commit."""
-        self._write = write
-        self._readers = readers
+class SessionTable(Table):
+    """Sessions."""
 
     def put(self, session: SessionRecord) -> None:
         """Stores a session, and forgets those that have run out."""

@@ -36,6 +36,11 @@ class Complaints(list[str]):
         page.on("pageerror", lambda error: self.append(str(error)))
         page.on("request", asked)
 
+    def forget_refusals(self) -> None:
+        """A browser reports requests that were refused or not answered, and nothing else was to be expected."""
+        assert all("Failed to load" in said or "WebSocket" in said for said in self)
+        self.clear()
+
 
 @pytest.fixture(scope="package")
 def service(tmp_path_factory: pytest.TempPathFactory, chromium: Any) -> Iterator[Process]:
