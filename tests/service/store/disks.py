@@ -15,12 +15,17 @@ MAIN, SCORES = "framewatch.sqlite3", "scores.sqlite3"
 
 
 class Disk:
-    """A disk that can be told to be full, or not to answer; gives the connections that notice."""
+    """A disk that can be told to be full, or not to answer; gives the connections that notice.
+
+    Attributes:
+        asked: a commit has come to it.
+    """
 
     def __init__(self) -> None:
         self.error: sqlite3.Error | None = None
         self.answers = threading.Event()
         self.answers.set()
+        self.asked = threading.Event()
 
     def fill(self) -> None:
         self.error = sqlite3.OperationalError("database or disk is full")
@@ -32,6 +37,7 @@ class Disk:
         class Connection(sqlite3.Connection):
             def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
                 if sql == "COMMIT":
+                    disk.asked.set()
                     disk.answers.wait()
                     if disk.error is not None:
                         raise disk.error

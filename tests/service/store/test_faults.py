@@ -139,7 +139,7 @@ def test_what_waits_is_bounded_and_what_is_lost_is_counted(tmp_path: Path, monke
         disk.fill()
         for seq in range(1, 101):
             assert store.commit_scores([score("door", seq)]).result() is False
-        assert (store.waiting, store.lost) == (30, 70)
+        wait_for(lambda: (store.waiting, store.lost) == (30, 70))  # counted after the answer
         disk.error = None
         wait_for(lambda: not store.degraded)
         assert seqs(store, "door") == list(range(71, 101))
@@ -185,7 +185,10 @@ def test_the_queue_is_bounded_while_the_disk_does_not_answer(tmp_path: Path, mon
     disk = Disk()
     with Store.open(tmp_path, connect=disk.connect) as store:
         disk.answers.clear()
-        futures = [store.commit_scores([score("door", seq)]) for seq in range(1, 101)]
+        disk.asked.clear()
+        futures = [store.commit_scores([score("door", 1)])]
+        assert disk.asked.wait(120)  # nothing more is taken out of the queue from here on
+        futures += [store.commit_scores([score("door", seq)]) for seq in range(2, 101)]
         assert futures[-1].result(timeout=120) is False
         disk.answers.set()
         durable = [future.result() for future in futures]
