@@ -38,7 +38,7 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def choose_precision(name: str, device: torch.device) -> Precision:
-    """`auto` is half precision on CUDA, and bfloat16 on a CPU that computes in it (about twice as fast there).
+    """`auto` is half precision on CUDA, and bfloat16 on a CPU that computes in it (two thirds of the time there).
 
     Chosen by what the processor can do and not by a stopwatch: the same machine gives the same bits twice.
 

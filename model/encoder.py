@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model.cells import WHOLE, Cells
-from model.onnx_graph import Session, state_of
+from model.fused_stem import Network, can_fuse, fuse_stem
+from model.onnx_graph import state_of
 from model.onnx_stem import compile_stem
 
 EncoderName = Literal["stem", "pixels"]
@@ -112,7 +114,7 @@ class StemEncoder(Encoder):
             InvertedResidual(40, 40, expand=6, size=5, stride=1),
         )
         self.requires_grad_(False)
-        self._compiled: tuple[object, Session] | None = None
+        self._compiled: tuple[object, Network] | None = None
 
     @property
     def inverted(self) -> list[InvertedResidual]:
@@ -120,23 +122,30 @@ class StemEncoder(Encoder):
         return [block for block in self.blocks if isinstance(block, InvertedResidual)]
 
     def forward(self, images: Tensor) -> Tensor:
-        weight = self.first.weight
         x = images.unsqueeze(1) if images.ndim == 3 else images.flip(3).permute(0, 3, 1, 2)  # the weights expect RGB
         x = F.pad((x.float() - 127.0) / 128.0, (0, self.SHIFT, 0, self.SHIFT), mode="replicate")
-        x = x[..., self.SHIFT :, self.SHIFT :].to(dtype=weight.dtype)
-        if weight.device.type == "cpu" and weight.dtype == torch.float32:
-            x = self._onnx()(x)
-        else:
-            x = x.contiguous(memory_format=torch.channels_last)
-            x = self.blocks(F.relu6(self.first(x), inplace=True))
+        x = self._network()(x[..., self.SHIFT :, self.SHIFT :].to(dtype=self.first.weight.dtype))
         if self.pool > 1:
             x = F.avg_pool2d(x, self.pool)
         return self.cells.mean(x.float()).transpose(1, 2)
 
-    def _onnx(self) -> Session:
-        """The convolutions compiled for the CPU, anew where the weights have changed."""
+    def _network(self) -> Network:
+        """The convolutions, compiled where a CPU gains by it; anew where the weights have changed."""
+        weight = self.first.weight
+        if weight.device.type != "cpu" or weight.dtype not in _COMPILERS:
+            return self._layers
         state = state_of(self)
         compiled = self._compiled
         if compiled is None or compiled[0] != state:  # two threads may both compile: either result is good
-            compiled = self._compiled = (state, compile_stem(self))
+            compiled = self._compiled = (state, _COMPILERS[weight.dtype](self))
         return compiled[1]
+
+    def _layers(self, x: Tensor) -> Tensor:
+        x = x.contiguous(memory_format=torch.channels_last)
+        y: Tensor = self.blocks(F.relu6(self.first(x), inplace=True))
+        return y
+
+
+_COMPILERS: dict[torch.dtype, Callable[[StemEncoder], Network]] = {torch.float32: compile_stem}
+if can_fuse():
+    _COMPILERS[torch.bfloat16] = fuse_stem

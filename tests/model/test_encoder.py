@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from model.encoder import Encoder, PixelEncoder, StemEncoder
+from model.fused_stem import can_fuse
 from tests.model.detectors import HEIGHT, WIDTH, pictures, stacked
 
 SHOTS = stacked(pictures(4))
@@ -106,8 +107,37 @@ def test_compiled_stem_gives_the_same_as_its_layers_in_whole_pictures(height: in
     encoder = stem(height, width, colour=colour)
     images = torch.randint(0, 256, (2, *encoder.takes), dtype=torch.uint8)
     compiled = encoder(images)
-    encoder.to(torch.float64)  # what is not float32 is not compiled
+    encoder.to(torch.float64)  # what has so many digits is not compiled
     torch.testing.assert_close(compiled, encoder(images), rtol=1e-4, atol=1e-5, check_dtype=False)
+
+
+@pytest.mark.skipif(not can_fuse(), reason="needs a processor that computes in bfloat16")
+@pytest.mark.parametrize(
+    ("height", "width", "colour"),
+    [(16, 32, False), (64, 48, True), (112, 64, False), (240, 96, False), (272, 64, False)],
+)
+def test_fused_stem_gives_the_same_as_its_layers_up_to_rounding(height: int, width: int, colour: bool) -> None:
+    encoder = stem(height, width, colour=colour).to(torch.bfloat16)
+    images = torch.randint(0, 256, (2, *encoder.takes), dtype=torch.uint8)
+    fused = encoder(images)
+    exact = encoder.to(torch.float64)(images)
+    assert (fused - exact).square().mean().sqrt() < 0.01 * exact.square().mean().sqrt()
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_stem_is_compiled_anew_when_its_weights_change(precision: torch.dtype) -> None:
+    encoder = stem().to(precision)
+    images = torch.randint(0, 256, (1, *encoder.takes), dtype=torch.uint8)
+    before = encoder(images)
+    encoder.load_state_dict(stem(seed=1).state_dict())
+    after = encoder(images)
+    assert not torch.equal(after, before)
+    assert torch.equal(after, stem(seed=1).to(precision)(images))
+
+
+def test_fusing_is_for_builds_and_processors_that_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert not can_fuse()
 
 
 def test_stem_is_frozen() -> None:
