@@ -66,7 +66,7 @@ def _convolution(layer: nn.Conv2d, *, clip: bool) -> Network:
     behind = ("hardtanh", [0.0, 6.0], "") if clip else ("none", [], "")
 
     def convolve(x: Tensor) -> Tensor:
-        y: Tensor = torch.ops.mkldnn._convolution_pointwise(x, weight, bias, *settings, *behind)
+        y: Tensor = torch.ops.mkldnn._convolution_pointwise.default(x, weight, bias, *settings, *behind)
         return y
 
     return convolve
