@@ -40,6 +40,9 @@ class Position(NamedTuple):
         return f"{self.epoch}:{self.seq}"
 
 
+_BEGINNING = Position(1, 0)  # runs count from 1: whoever asks for 0:0 is told of no gap before it
+
+
 class Said(NamedTuple):
     """An encoded message, and where its reader then stands."""
 
@@ -74,7 +77,7 @@ class Replay:
             since: the subscriber's position.
             most: scores that are replayed, at most.
         """
-        self.at = since
+        self.at = max(since, _BEGINNING)
         self._feed = feed
         self._epoch = epoch
         self._history = history

@@ -72,6 +72,15 @@ async def test_scores_of_earlier_epochs_are_replayed() -> None:
 
 
 @in_loop
+async def test_from_the_beginning_nothing_is_missing_before_the_first_run() -> None:
+    world = World()
+    world.stored.rows += [(1, score(n)) for n in range(1, 4)]
+    world.cam.say(2)
+    got = await read(world.subscribe((0, 0)), lambda said: said.get("epoch") == EPOCH and said.get("seq") == 2)
+    assert types(got) == ["hello"] + ["score"] * 5
+
+
+@in_loop
 async def test_what_the_store_has_lost_is_a_gap_with_how_many() -> None:
     world = World()
     world.cam.say(50)
