@@ -56,7 +56,7 @@ def run_training(
     paths: Sequence[Path], out: Path, settings: TrainSettings, reporter: Reporter, *, fps: float | None = None
 ) -> Trained:
     """Trains as `framewatch train` does by default, and loads what it wrote."""
-    device, precision = Machine().start()
+    device, precision = Machine().start(learning=True)
     started = time.monotonic()
     with open_footage(paths, fps=fps) as footage:
         report = train(

@@ -37,10 +37,16 @@ def choose_device(name: str = "auto") -> torch.device:
     return device
 
 
-def choose_precision(name: str, device: torch.device) -> Precision:
+def choose_precision(name: str, device: torch.device, *, learning: bool = False) -> Precision:
     """`auto` is half precision on CUDA, and bfloat16 on a CPU that computes in it (two thirds of the time there).
 
     Chosen by what the processor can do and not by a stopwatch: the same machine gives the same bits twice.
+
+    Args:
+        name: what was asked for.
+        device: what is to compute.
+        learning: a model is to learn, which on a CPU `auto` does in float32: how well it detects does not depend on
+            the format in which it scores, but on that in which it learned (`docs/quality-notes.md`).
 
     Raises:
         DeviceError: for a name that is none of auto, float32, bfloat16, float16; float16 on a CPU.
@@ -48,7 +54,7 @@ def choose_precision(name: str, device: torch.device) -> Precision:
     if name == "auto":
         if device.type == "cuda":
             return "float16"
-        return "bfloat16" if _cpu_has_bfloat16() else "float32"
+        return "bfloat16" if _cpu_has_bfloat16() and not learning else "float32"
     if name == "float32":
         return "float32"
     if name == "bfloat16":

@@ -17,7 +17,7 @@ def run(out: Path, *, seed: int, machine: Machine, as_json: bool, command: str) 
         DemoError: the folder is not the demo's own.
     """
     reporter = Reporter()
-    device, precision = machine.start()
+    device, precision = machine.start(learning=True)
     report = run_demo(
         out,
         seed=seed,

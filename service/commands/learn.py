@@ -101,7 +101,7 @@ def run(request: Request) -> None:
         raise InputError(f"--out {request.out}: a checkpoint's name ends in .safetensors")
     source = _source(request.source)
     check_outputs({"--out": request.out}, [source] if isinstance(source, Path) else [])
-    request.machine.start()
+    request.machine.start(learning=True)
     partial = partial_checkpoint(request.out)
     with scratch_folder(real_path(request.out).parent) as folder:
         recording = Recording(folder, RecordingLimits(MOST_BYTES))

@@ -46,14 +46,14 @@ class Machine:
     precision: str = "auto"
     threads: int | None = None
 
-    def start(self) -> tuple[torch.device, Precision]:
-        """Device and number format.
+    def start(self, *, learning: bool = False) -> tuple[torch.device, Precision]:
+        """Device and number format, for scoring or for `learning`.
 
         Raises:
             DeviceError: a device that is not there, or a format that it does not have.
         """
         device = choose_device(self.device)
-        return device, choose_precision(self.precision, device)
+        return device, choose_precision(self.precision, device, learning=learning)
 
     def load(self, path: Path) -> Checkpoint:
         """A checkpoint whose detector is ready to score.

@@ -45,7 +45,7 @@ def run(request: Request) -> None:
     check_outputs(outputs, request.paths)
     if request.out.exists():
         reporter.say(f"{request.out} exists; it stays as it is until this run ends, and is replaced then")
-    device, precision = request.machine.start()
+    device, precision = request.machine.start(learning=True)
     with open_clips(request.paths, request.fps, reporter) as footage:
         try:
             report = train(

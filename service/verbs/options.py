@@ -107,7 +107,7 @@ Precision = Annotated[
     str,
     typer.Option(
         metavar="auto|float32|bfloat16|float16",
-        help="Number format of the encoder; auto takes what is fast here, float32 is the most exact.",
+        help="Number format of the encoder; auto takes what is fast here (to learn on a CPU: float32, the most exact).",
     ),
 ]
 Threads = Annotated[

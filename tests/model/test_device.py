@@ -70,7 +70,7 @@ def test_anything_else_is_refused_with_the_accepted_names(name: str, gpus: objec
     ],
 )
 def test_precision_is_what_was_asked_for(name: str, where: torch.device, precision: str) -> None:
-    assert choose_precision(name, where) == precision
+    assert choose_precision(name, where) == choose_precision(name, where, learning=True) == precision
 
 
 @pytest.mark.parametrize(
@@ -90,6 +90,7 @@ def test_auto_on_a_cpu_is_half_precision_where_the_processor_computes_in_it(
         info.write_text(f"processor : 0\nflags : {flags}\n")
     monkeypatch.setattr(device, "_CPU_INFO", info)
     assert choose_precision("auto", CPU) == precision
+    assert choose_precision("auto", CPU, learning=True) == "float32"
 
 
 @pytest.mark.parametrize(("name", "where"), [("float16", CPU), ("", CPU), ("double", CUDA), ("bf16", CPU)])
