@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
-from model.onnx_autoencoder import compile_autoencoder
+from model.onnx_autoencoder import compile_errors
 from model.onnx_graph import Session, state_of
+
+if TYPE_CHECKING:
+    from model.whitening import Whitening
 
 
 class LSTMAutoencoder(nn.Module):
@@ -22,25 +27,14 @@ class LSTMAutoencoder(nn.Module):
         self.to_latent = nn.Linear(hidden, latent)
         self.decoder = nn.LSTM(latent, hidden, batch_first=True)
         self.to_features = nn.Linear(hidden, features)
-        self._compiled: tuple[object, Session] | None = None
 
     def forward(self, windows: Tensor) -> Tensor:
         """float32 M×T×K -> its reconstruction, float32 M×T×K."""
-        if torch.is_inference_mode_enabled() and windows.device.type == "cpu":
-            return self._onnx(windows.shape[1])(windows.transpose(0, 1).contiguous()).transpose(0, 1)
         _, (hidden, _) = self.encoder(windows)
         latent = self.to_latent(hidden[-1])
         steps, _ = self.decoder(latent.unsqueeze(1).expand(-1, windows.shape[1], -1))
         rebuilt: Tensor = self.to_features(steps)
         return rebuilt
-
-    def _onnx(self, steps: int) -> Session:
-        """All of it compiled for the CPU, anew where the weights have changed."""
-        state = (steps, state_of(self))
-        compiled = self._compiled
-        if compiled is None or compiled[0] != state:  # two threads may both compile: either result is good
-            compiled = self._compiled = (state, compile_autoencoder(self, steps))
-        return compiled[1]
 
 
 class Ensemble(nn.Module):
@@ -53,24 +47,40 @@ class Ensemble(nn.Module):
     def __init__(self, members: int, features: int, hidden: int, latent: int) -> None:
         super().__init__()
         self.members = nn.ModuleList(LSTMAutoencoder(features, hidden, latent) for _ in range(members))
+        self._compiled: tuple[object, Session] | None = None
 
     def forward(self, windows: Tensor) -> Tensor:
         """float32 M×T×K -> each member's reconstruction, float32 members×M×T×K."""
         return torch.stack([member(windows) for member in self.members])
 
-    def error(self, windows: Tensor, weight: Tensor | None = None) -> Tensor:
+    def error(self, windows: Tensor, weight: Tensor | None = None, whitening: Whitening | None = None) -> Tensor:
         """Mean squared error of each window, over the members.
 
         Args:
-            windows: float32 M×T×K.
+            windows: float32 M×T×K; M×T×C where they are to be whitened first.
             weight: float32 R×K, of each feature in the last R steps; the steps before them do not count. None: all
                 steps and features count alike.
+            whitening: what makes K features of C.
 
         Returns:
             float32 M.
         """
         if not len(windows):
             return torch.zeros(0, device=windows.device)
+        if torch.is_inference_mode_enabled() and windows.device.type == "cpu":
+            return self._onnx(windows.shape[1], weight, whitening)(windows)
+        if whitening is not None:
+            windows = whitening(windows)
         squares = (self(windows) - windows).square()
         error: Tensor = (squares if weight is None else squares[:, :, -len(weight) :] * weight).mean((0, 2, 3))
         return error
+
+    def _onnx(self, steps: int, weight: Tensor | None, whitening: Whitening | None) -> Session:
+        """All of it compiled for the CPU, anew where anything in it has changed."""
+        others = [weight] if weight is not None else []
+        buffers = list(whitening.buffers()) if whitening is not None else []
+        state = (steps, len(others), state_of([*self.parameters(), *others, *buffers]))
+        compiled = self._compiled
+        if compiled is None or compiled[0] != state:  # two threads may both compile: either result is good
+            compiled = self._compiled = (state, compile_errors(self, steps, weight, whitening))
+        return compiled[1]

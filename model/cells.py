@@ -40,10 +40,7 @@ class Cells:
 
     def mean(self, halves: Tensor) -> Tensor:
         """N×C×2·rows×2·columns map of half cells -> N×C×count, the mean over each cell."""
-        first = F.avg_pool2d(halves, 2).flatten(2)
-        if self.rows < 2 or self.columns < 2:
-            return first
-        return torch.cat([first, F.avg_pool2d(halves[..., 1:-1, 1:-1], 2).flatten(2)], dim=2)
+        return cell_means(halves)
 
     def spread(self, values: Tensor) -> Tensor:
         """N×count values -> N×2·rows×2·columns: each half cell gets the mean of the cells that cover it."""
@@ -56,6 +53,14 @@ class Cells:
             inner += F.interpolate(second, scale_factor=2, mode="nearest")
             inner /= 2
         return heat.squeeze(1)
+
+
+def cell_means(halves: Tensor) -> Tensor:
+    """See `Cells.mean`; as a function it can be part of a script."""
+    first = F.avg_pool2d(halves, 2).flatten(2)
+    if min(halves.shape[2], halves.shape[3]) < 4:  # a single row or column of cells has no corner between them
+        return first
+    return torch.cat([first, F.avg_pool2d(halves[..., 1:-1, 1:-1], 2).flatten(2)], dim=2)
 
 
 WHOLE = Cells(1, 1)

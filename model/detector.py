@@ -14,6 +14,7 @@ from model.encoder import Encoder, EncoderName, PixelEncoder, StemEncoder
 from model.frames import REFERENCE_SIZE, Geometry, Prepared, Repair, prepare
 from model.motion import MotionMask
 from model.pictures import Image
+from model.whitening import Whitening
 from model.workers import Workers
 
 _WINDOWS_EACH = 64  # that a CPU's thread takes at a time
@@ -102,23 +103,6 @@ class Scores:
 
     raw: Tensor
     heat: Tensor
-
-
-class Whitening(nn.Module):
-    """Standardise each channel, rotate to principal components, one common scale: relative variance is kept."""
-
-    mean: Tensor
-    matrix: Tensor
-
-    def __init__(self, channels: int, components: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(channels))
-        self.register_buffer("matrix", torch.zeros(channels, components))
-
-    def forward(self, features: Tensor) -> Tensor:
-        """float32 …×C -> float32 …×K."""
-        whitened: Tensor = (features - self.mean) @ self.matrix
-        return whitened
 
 
 class Detector(nn.Module):
@@ -222,7 +206,7 @@ class Detector(nn.Module):
         return self._workers.map(self._errors, windows, _WINDOWS_EACH)
 
     def _errors(self, windows: Tensor) -> Tensor:
-        return self.autoencoder.error(self.features(windows), self.error_weight)
+        return self.autoencoder.error(windows, self.error_weight, self.whitening)
 
     @torch.inference_mode()
     def score(self, windows: Windows) -> Scores:

@@ -15,6 +15,7 @@ from model.cells import WHOLE, Cells
 from model.fused_stem import Network, can_fuse, fuse_stem
 from model.onnx_graph import state_of
 from model.onnx_stem import compile_stem
+from model.stem_ends import stem_features, stem_input
 
 EncoderName = Literal["stem", "pixels"]
 
@@ -122,28 +123,23 @@ class StemEncoder(Encoder):
         return [block for block in self.blocks if isinstance(block, InvertedResidual)]
 
     def forward(self, images: Tensor) -> Tensor:
-        x = images.unsqueeze(1) if images.ndim == 3 else images.flip(3).permute(0, 3, 1, 2)  # the weights expect RGB
-        x = F.pad((x.float() - 127.0) / 128.0, (0, self.SHIFT, 0, self.SHIFT), mode="replicate")
-        x = self._network()(x[..., self.SHIFT :, self.SHIFT :].to(dtype=self.first.weight.dtype))
-        if self.pool > 1:
-            x = F.avg_pool2d(x, self.pool)
-        return self.cells.mean(x.float()).transpose(1, 2)
+        return self._network()(images)
 
     def _network(self) -> Network:
-        """The convolutions, compiled where a CPU gains by it; anew where the weights have changed."""
+        """From pictures to features, compiled where a CPU gains by it; anew where the weights have changed."""
         weight = self.first.weight
         if weight.device.type != "cpu" or weight.dtype not in _COMPILERS:
             return self._layers
-        state = state_of(self)
+        state = state_of(self.parameters())
         compiled = self._compiled
         if compiled is None or compiled[0] != state:  # two threads may both compile: either result is good
             compiled = self._compiled = (state, _COMPILERS[weight.dtype](self))
         return compiled[1]
 
-    def _layers(self, x: Tensor) -> Tensor:
-        x = x.contiguous(memory_format=torch.channels_last)
-        y: Tensor = self.blocks(F.relu6(self.first(x), inplace=True))
-        return y
+    def _layers(self, images: Tensor) -> Tensor:
+        x = stem_input(images, self.SHIFT, self.first.weight.dtype)
+        x = self.blocks(F.relu6(self.first(x), inplace=True))
+        return stem_features(x, self.pool)
 
 
 _COMPILERS: dict[torch.dtype, Callable[[StemEncoder], Network]] = {torch.float32: compile_stem}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Optional, Union
 
 import torch
 from torch import Tensor, nn
+
+from model.stem_ends import stem_features, stem_input
 
 if TYPE_CHECKING:
     from model.encoder import InvertedResidual, StemEncoder
@@ -27,46 +31,86 @@ def can_fuse() -> bool:
 
 
 def fuse_stem(encoder: StemEncoder) -> Network:
-    """The convolutions of a stem, N×C×H×W -> N×40×H/8×W/8 in bfloat16.
+    """A stem with weights in bfloat16, uint8 N×H×W or N×H×W×3 -> float32 N×cells×40; its weights are copied.
 
     ReLU6 is part of the convolution before it, so that the wide layers are written once and not read again: half of
     the time of one operation after the other.
     """
-    first = _convolution(encoder.first, clip=True)
-    blocks = [_block(block) for block in encoder.inverted]
+    layers = [(encoder.first, True, False, False)]
+    for block in encoder.inverted:
+        layers += _layers(block)
+    # In oneDNN's own order once, and not at each call.
+    weights = [
+        torch.ops.mkldnn._reorder_convolution_weight(
+            layer.weight.detach(), list(layer.padding), list(layer.stride), list(layer.dilation), layer.groups
+        )
+        for layer, *_ in layers
+    ]
+    biases = [layer.bias.detach() for layer, *_ in layers if layer.bias is not None]
+    pads = [int(layer.padding[0]) for layer, *_ in layers]
+    strides = [layer.stride[0] for layer, *_ in layers]
+    groups = [layer.groups for layer, *_ in layers]
+    clips, begins, adds = ([bool(marks[at]) for _, *marks in layers] for at in range(3))
 
-    def stem(x: Tensor) -> Tensor:
-        x = first(x.contiguous(memory_format=torch.channels_last))
-        for block in blocks:
-            x = block(x)
-        return x
+    def stem(images: Tensor) -> Tensor:
+        y: Tensor = _in_one(
+            images, encoder.SHIFT, weights, biases, pads, strides, groups, clips, begins, adds, encoder.pool
+        )
+        return y
 
     return stem
 
 
-def _block(block: InvertedResidual) -> Network:
-    layers = [] if block.expand is None else [_convolution(block.expand, clip=True)]
-    layers += [_convolution(block.depthwise, clip=True), _convolution(block.project, clip=False)]
-
-    def convolve(x: Tensor) -> Tensor:
-        y = x
-        for layer in layers:
-            y = layer(y)
-        return y + x if block.residual else y
-
-    return convolve
+def _layers(block: InvertedResidual) -> Iterator[tuple[nn.Conv2d, bool, bool, bool]]:
+    """The convolutions of a block: whether each is clipped, begins a block, and its block's input is added to it."""
+    if block.expand is not None:
+        yield block.expand, True, True, False
+    yield block.depthwise, True, block.expand is None, False
+    yield block.project, False, False, block.residual
 
 
-def _convolution(layer: nn.Conv2d, *, clip: bool) -> Network:
-    """A convolution, and ReLU6 behind it where it is to be clipped."""
-    settings = (list(layer.padding), list(layer.stride), list(layer.dilation), layer.groups)
-    # Put into oneDNN's own order once, and not at each call.
-    weight = torch.ops.mkldnn._reorder_convolution_weight(layer.weight.detach(), *settings)
-    bias = None if layer.bias is None else layer.bias.detach()
-    behind = ("hardtanh", [0.0, 6.0], "") if clip else ("none", [], "")
+def _encode(
+    images: Tensor,
+    shift: int,
+    weights: list[Tensor],
+    biases: list[Tensor],
+    pads: list[int],
+    strides: list[int],
+    groups: list[int],
+    clips: list[bool],
+    begins: list[bool],
+    adds: list[bool],
+    pool: int,
+) -> Tensor:
+    """From pictures to features, one layer behind the other."""
+    limits: list[Optional[Union[int, float, complex]]] = [0.0, 6.0]  # noqa: UP007, UP045  # as a script spells a number
+    nothing: list[Optional[Union[int, float, complex]]] = []  # noqa: UP007, UP045
+    x = stem_input(images, shift, torch.bfloat16)
+    kept = x
+    for at in range(len(weights)):
+        if begins[at]:
+            kept = x
+        x = torch.ops.mkldnn._convolution_pointwise(
+            x,
+            weights[at],
+            biases[at],
+            [pads[at], pads[at]],
+            [strides[at], strides[at]],
+            [1, 1],
+            groups[at],
+            "hardtanh" if clips[at] else "none",
+            limits if clips[at] else nothing,
+            "",
+        )
+        if adds[at]:
+            x = x + kept
+    return stem_features(x, pool)
 
-    def convolve(x: Tensor) -> Tensor:
-        y: Tensor = torch.ops.mkldnn._convolution_pointwise.default(x, weight, bias, *settings, *behind)
-        return y
 
-    return convolve
+# As a script a frame is one call, and not forty, after each of which its thread would have to get the interpreter back:
+# a sixth more frames of live cameras. It is deprecated in favour of `torch.compile` (see `can_fuse`); a torch that
+# cannot does the same as plain Python.
+_in_one: Callable[..., Tensor] = _encode
+with warnings.catch_warnings(), suppress(Exception):
+    warnings.simplefilter("ignore")
+    _in_one = torch.jit.script(_encode)

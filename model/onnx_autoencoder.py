@@ -1,33 +1,58 @@
-"""The autoencoder on ONNX Runtime."""
+"""The autoencoders on ONNX Runtime."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from model.onnx_graph import Graph, Session
 
 if TYPE_CHECKING:
-    from model.autoencoder import LSTMAutoencoder
+    from model.autoencoder import Ensemble, LSTMAutoencoder
+    from model.whitening import Whitening
 
 
-def compile_autoencoder(autoencoder: LSTMAutoencoder, steps: int) -> Session:
-    """The whole autoencoder for windows of so many steps, float32 T×M×K -> float32 T×M×K; its weights are copied.
+def compile_errors(ensemble: Ensemble, steps: int, weight: Tensor | None, whitening: Whitening | None) -> Session:
+    """`Ensemble.error` for windows of so many steps, float32 M×T×C -> float32 M; its weights are copied.
 
-    Step before window, as ONNX wants it.
+    Of a window only the steps whose error counts are rebuilt.
     """
     graph = Graph()
-    first, second = (graph.constant(f"axis{axis}", np.array([axis], np.int64)) for axis in (0, 1))
-    hidden = _lstm(graph, "encoder", "x", autoencoder.encoder, output=1)
-    latent = _linear(graph, "latent", graph.operate("Squeeze", [hidden, first]), autoencoder.to_latent)
-    each = graph.constant("steps", np.array([steps, 1, 1], np.int64))
-    repeated = graph.operate("Tile", [graph.operate("Unsqueeze", [latent, first]), each])
-    decoded = _lstm(graph, "decoder", repeated, autoencoder.decoder, output=0)
-    rebuilt = _linear(graph, "features", graph.operate("Squeeze", [decoded, second]), autoencoder.to_features)
-    return Session(graph, [steps, "m", autoencoder.encoder.input_size], rebuilt)
+    x = graph.operate("Transpose", ["x"], perm=[1, 0, 2])  # step before window, as ONNX wants it
+    if whitening is not None:
+        x = graph.operate("Sub", [x, graph.constant("whitening.mean", whitening.mean)])
+        x = graph.operate("MatMul", [x, graph.constant("whitening.matrix", whitening.matrix)])
+    recent = steps if weight is None else len(weight)
+    weighed = None if weight is None else graph.constant("weight", weight.unsqueeze(1))
+    last = _last(graph, x, recent)
+    errors = []
+    for number, member in enumerate(cast("Iterable[LSTMAutoencoder]", ensemble.members)):
+        rebuilt = _rebuild(graph, f"member{number}", x, member, steps, recent)
+        squares = graph.operate("Mul", [difference := graph.operate("Sub", [rebuilt, last]), difference])
+        if weighed is not None:
+            squares = graph.operate("Mul", [squares, weighed])
+        errors.append(graph.operate("ReduceMean", [squares], axes=[0, 2], keepdims=0))
+    features = "c" if whitening is None else whitening.mean.shape[0]
+    return Session(graph, ["m", steps, features], graph.operate("Mean", errors))
+
+
+def _last(graph: Graph, x: str, count: int) -> str:
+    """The last so many steps."""
+    return graph.operate("Slice", [x, graph.numbers(-count), graph.numbers(1 << 31), graph.numbers(0)])
+
+
+def _rebuild(graph: Graph, name: str, x: str, autoencoder: LSTMAutoencoder, steps: int, recent: int) -> str:
+    """What an autoencoder makes of windows T×M×K: the last so many steps of it."""
+    first, second = graph.numbers(0), graph.numbers(1)
+    hidden = _lstm(graph, f"{name}.encoder", x, autoencoder.encoder, output=1)
+    latent = _linear(graph, f"{name}.latent", graph.operate("Squeeze", [hidden, first]), autoencoder.to_latent)
+    repeated = graph.operate("Tile", [graph.operate("Unsqueeze", [latent, first]), graph.numbers(steps, 1, 1)])
+    decoded = _lstm(graph, f"{name}.decoder", repeated, autoencoder.decoder, output=0)
+    decoded = _last(graph, graph.operate("Squeeze", [decoded, second]), recent)
+    return _linear(graph, f"{name}.features", decoded, autoencoder.to_features)
 
 
 def _lstm(graph: Graph, name: str, x: str, layer: nn.LSTM, *, output: int) -> str:

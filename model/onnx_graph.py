@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 # Since 1.29 the runtime tells its maker's server about itself and its models, unless this is set when it is loaded.
@@ -14,7 +14,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
-from torch import Tensor, nn
+from torch import Tensor
 
 _OPSET = 17
 _IR_VERSION = 8  # of the ONNX release that brought opset 17: any newer runtime reads it
@@ -33,6 +33,10 @@ class Graph:
         self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
         return name
 
+    def numbers(self, *values: int) -> str:
+        """A list of integers, named by them."""
+        return self.constant(f"numbers {values}", np.array(values, np.int64))
+
     def operate(self, kind: str, inputs: Sequence[str], *, output: int = 0, **settings: Any) -> str:
         """An operation; gives the name of the output of that position."""
         name = f"v{len(self._nodes)}"
@@ -44,13 +48,16 @@ class Graph:
 class Session:
     """A network compiled once for one thread; may be called by many threads at a time."""
 
-    def __init__(self, graph: Graph, source: Sequence[str | int], output: str, *, arena: bool = False) -> None:
+    def __init__(
+        self, graph: Graph, source: Sequence[str | int], output: str, *, bytes: bool = False, arena: bool = False
+    ) -> None:
         """Compiles the graph.
 
         Args:
             graph: the network.
             source: shape of `x`; a side with a name may be of any length.
-            output: name of the value that is asked for.
+            output: name of the value that is asked for, float32.
+            bytes: `x` is uint8, not float32.
             arena: keep the memory of a call for the next one. It spares large values, always of the same size, the
                 page faults; a service with many models would keep a peak for each of them.
         """
@@ -63,7 +70,7 @@ class Session:
             helper.make_graph(
                 graph._nodes,
                 "framewatch",
-                [helper.make_tensor_value_info("x", TensorProto.FLOAT, list(source))],
+                [helper.make_tensor_value_info("x", TensorProto.UINT8 if bytes else TensorProto.FLOAT, list(source))],
                 [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
                 list(graph._constants.values()),
             ),
@@ -76,11 +83,10 @@ class Session:
         self._output = output
 
     def __call__(self, x: Tensor) -> Tensor:
-        """float32 in, float32 out."""
         (found,) = self._session.run([self._output], {"x": x.numpy()})
         return torch.from_numpy(np.asarray(found))
 
 
-def state_of(module: nn.Module) -> tuple[tuple[int, int], ...]:
-    """What changes whenever the weights of a module do: what was compiled from others is stale."""
-    return tuple((parameter.data_ptr(), parameter._version) for parameter in module.parameters())
+def state_of(weights: Iterable[Tensor]) -> tuple[tuple[int, int], ...]:
+    """What changes whenever the weights of a network do: what was compiled from others is stale."""
+    return tuple((weight.data_ptr(), weight._version) for weight in weights)

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from onnx import TensorProto
 from torch import nn
 
 from model.onnx_graph import Graph, Session
@@ -17,9 +18,14 @@ if TYPE_CHECKING:
 _STRIP = 15
 """Rows that the first two blocks give at a time; 10 to 20 are equally fast."""
 
+_END = 1 << 31  # behind the last row and column
+
 
 def compile_stem(encoder: StemEncoder) -> Session:
-    """The convolutions of a stem, float32 N×C×H×W -> float32 N×40×H/8×W/8; its weights are copied.
+    """A stem with weights in float32, uint8 N×H×W or N×H×W×3 -> float32 N×cells×40; its weights are copied.
+
+    It computes what `stem_ends` does before and behind the convolutions, too: so a frame is one call, after which its
+    thread has to get the interpreter back.
 
     The second block's wide layer takes 8 MB for a frame of 352×240, which fits no core's cache. So the layers up to
     there go strip by strip over the picture, each strip through all of them: 15 % less time on two cores.
@@ -27,13 +33,14 @@ def compile_stem(encoder: StemEncoder) -> Session:
     graph = _Convolutions()
     first, second, *others = encoder.inverted
     chain = [(encoder.first, True), *_layers(first), *_layers(second)]
-    x = graph.in_strips("x", chain, encoder.takes[0])
+    height = encoder.takes[0]
+    x = graph.in_strips(graph.prepare("x", encoder), chain, height)
     for block in others:
         y = x
         for layer, clip in _layers(block):
             y = graph.convolve(y, layer, clip=clip)
         x = graph.operate("Add", [y, x]) if block.residual else y
-    return Session(graph, ["n", encoder.first.in_channels, encoder.takes[0], "w"], x, arena=True)
+    return Session(graph, ["n", *encoder.takes], graph.average(x, encoder), bytes=True, arena=True)
 
 
 def _layers(block: InvertedResidual) -> list[tuple[nn.Conv2d, bool]]:
@@ -55,6 +62,40 @@ class _Convolutions(Graph):
             self.constant("six", np.array(6, np.float32)),
         ]
         self._weights: dict[nn.Conv2d, list[str]] = {}
+
+    def prepare(self, x: str, encoder: StemEncoder) -> str:
+        """See `stem_input`."""
+        colour = len(encoder.takes) == 3
+        if colour:
+            x = self.operate("Transpose", [x], perm=[0, 3, 1, 2])
+            x = self.operate("Gather", [x, self.numbers(2, 1, 0)], axis=1)
+        else:
+            x = self.operate("Unsqueeze", [x, self.numbers(1)])
+        x = self._cut(x, encoder.SHIFT, _END)
+        x = self.operate("Cast", [x], to=TensorProto.FLOAT)
+        x = self.operate("Sub", [x, self.constant("middle", np.array(127, np.float32))])
+        x = self.operate("Div", [x, self.constant("half", np.array(128, np.float32))])
+        pads = self.numbers(0, 0, 0, 0, 0, 0, encoder.SHIFT, encoder.SHIFT)
+        return self.operate("Pad", [x, pads], mode="edge")
+
+    def average(self, x: str, encoder: StemEncoder) -> str:
+        """See `stem_features`."""
+        if encoder.pool > 1:
+            x = self._pool(x, encoder.pool)
+        flat = self.numbers(0, encoder.channels, -1)
+        means = self.operate("Reshape", [self._pool(x, 2), flat])
+        if min(encoder.cells.rows, encoder.cells.columns) > 1:
+            inner = self.operate("Reshape", [self._pool(self._cut(x, 1, -1), 2), flat])
+            means = self.operate("Concat", [means, inner], axis=2)
+        return self.operate("Transpose", [means], perm=[0, 2, 1])
+
+    def _cut(self, x: str, start: int, stop: int) -> str:
+        """The same rows and columns of a picture."""
+        sides = self.numbers(2, 3)
+        return self.operate("Slice", [x, self.numbers(start, start), self.numbers(stop, stop), sides])
+
+    def _pool(self, x: str, side: int) -> str:
+        return self.operate("AveragePool", [x], kernel_shape=[side, side], strides=[side, side])
 
     def convolve(self, x: str, layer: nn.Conv2d, *, clip: bool, above: bool = True, below: bool = True) -> str:
         """A convolution, and ReLU6 behind it.
@@ -113,5 +154,4 @@ class _Convolutions(Graph):
         return x
 
     def _rows(self, x: str, start: int, stop: int) -> str:
-        bounds = [self.constant(f"row{row}", np.array([row], np.int64)) for row in (start, stop)]
-        return self.operate("Slice", [x, *bounds, self.constant("rows", np.array([2], np.int64))])
+        return self.operate("Slice", [x, self.numbers(start), self.numbers(stop), self.numbers(2)])

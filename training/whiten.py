@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from model.detector import Detector, Whitening
+from model.detector import Detector
+from model.whitening import Whitening
 
 _FLAT = 1e-6
 """Standard deviation below which a channel says nothing."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
 from model.autoencoder import Ensemble, LSTMAutoencoder
+from model.whitening import Whitening
 
 
 def made(features: int = 5, hidden: int = 8, latent: int = 2, seed: int = 0) -> LSTMAutoencoder:
@@ -54,24 +57,44 @@ def test_error_is_the_mean_of_its_members_that_began_differently() -> None:
     assert not torch.allclose(one, two)
 
 
+def whitened(features: int = 5) -> Whitening:
+    whitening = Whitening(features, features)
+    generator = torch.Generator().manual_seed(2)
+    whitening.mean.copy_(torch.randn(features, generator=generator))
+    whitening.matrix.copy_(torch.randn(features, features, generator=generator))
+    return whitening
+
+
 @pytest.mark.parametrize(("count", "steps", "features"), [(1, 2, 1), (7, 6, 5), (70, 10, 40)])
-def test_compiled_for_inference_it_reconstructs_the_same(count: int, steps: int, features: int) -> None:
-    model, given = made(features), windows(count, steps, features)
-    with torch.no_grad():
-        by_torch = model(given)
-    with torch.inference_mode():
-        torch.testing.assert_close(model(given), by_torch, rtol=0, atol=2e-6)
+@pytest.mark.parametrize("members", [1, 3])
+def test_compiled_for_inference_the_errors_are_the_same(members: int, count: int, steps: int, features: int) -> None:
+    model, given = together(members, features), windows(count, steps, features)
+    weight = torch.rand(2, features, generator=torch.Generator().manual_seed(1))
+    for settings in ((None, None), (weight, None), (None, whitened(features)), (weight, whitened(features))):
+        with torch.no_grad():
+            by_torch = model.error(given, *settings)
+        with torch.inference_mode():
+            torch.testing.assert_close(model.error(given, *settings), by_torch, rtol=1e-5, atol=1e-6)
 
 
-def test_compiled_again_when_it_has_learned_or_windows_are_longer() -> None:
-    model, given = made(), windows()
+def test_compiled_again_when_anything_has_changed_or_windows_are_longer() -> None:
+    model, given, weight, whitening = together(), windows(), torch.rand(2, 5), whitened()
+
+    def error() -> torch.Tensor:
+        with torch.inference_mode():
+            compiled = model.error(given, weight, whitening)
+        with torch.no_grad():
+            torch.testing.assert_close(compiled, model.error(given, weight, whitening), rtol=1e-5, atol=1e-6)
+        return compiled
+
+    found = [error()]
+    for changed in (next(model.parameters()), weight, whitening.mean, whitening.matrix):
+        with torch.no_grad():
+            changed.add_(1)
+        found.append(error())
+    assert all(not torch.allclose(one, other) for one, other in pairwise(found))
     with torch.inference_mode():
-        before = model(given)
-    with torch.no_grad():
-        model.to_features.bias.add_(1)
-    with torch.inference_mode():
-        torch.testing.assert_close(model(given), before + 1)
-        assert model(windows(steps=9)).shape == (7, 9, 5)
+        assert model.error(windows(steps=9), weight, whitening).shape == (7,)
 
 
 def test_no_windows_have_no_errors() -> None:

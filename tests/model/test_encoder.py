@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from model import fused_stem
 from model.encoder import Encoder, PixelEncoder, StemEncoder
 from model.fused_stem import can_fuse
 from tests.model.detectors import HEIGHT, WIDTH, pictures, stacked
@@ -133,6 +134,19 @@ def test_stem_is_compiled_anew_when_its_weights_change(precision: torch.dtype) -
     after = encoder(images)
     assert not torch.equal(after, before)
     assert torch.equal(after, stem(seed=1).to(precision)(images))
+
+
+@pytest.mark.skipif(not can_fuse(), reason="needs a processor that computes in bfloat16")
+@pytest.mark.parametrize(("cell", "colour"), [(16, False), (32, True)])
+def test_fused_stem_is_one_call_and_the_same_without_scripts(
+    monkeypatch: pytest.MonkeyPatch, cell: int, colour: bool
+) -> None:
+    encoder = stem(cell=cell, colour=colour).to(torch.bfloat16)
+    images = torch.randint(0, 256, (2, *encoder.takes), dtype=torch.uint8)
+    assert isinstance(fused_stem._in_one, torch.jit.ScriptFunction)
+    found = encoder(images)
+    monkeypatch.setattr(fused_stem, "_in_one", fused_stem._encode)
+    assert torch.equal(encoder(images), found)
 
 
 def test_fusing_is_for_builds_and_processors_that_can(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.detector import Whitening
+from model.whitening import Whitening
 from training.whiten import fit_whitening
 
 
