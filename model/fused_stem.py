@@ -108,7 +108,7 @@ def _encode(
 
 
 # As a script a frame is one call, and not forty, after each of which its thread would have to get the interpreter back:
-# a sixth more frames of live cameras. It is deprecated in favour of `torch.compile` (see `can_fuse`); a torch that
+# a seventh more frames of live cameras. It is deprecated in favour of `torch.compile` (see `can_fuse`); a torch that
 # cannot does the same as plain Python.
 _in_one: Callable[..., Tensor] = _encode
 with warnings.catch_warnings(), suppress(Exception):
