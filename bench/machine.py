@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from model import __version__
+from model.device import choose_precision
 from model.workers import available_cores
 
 
@@ -38,14 +39,14 @@ class Host:
         return f"{self.processor}, {cores}, {self.memory:.0f} GiB{on}; {self.versions}; encoder in {self.precision}"
 
 
-def this_host(device: torch.device, precision: str) -> Host:
-    """The machine that this runs on."""
+def this_host(device: torch.device, precision: str | None = None) -> Host:
+    """The machine that this runs on; without a precision with the one that framewatch chooses there."""
     return Host(
         processor=_processor(),
         cores=available_cores(),
         memory=_memory(),
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        precision=precision,
+        precision=precision or choose_precision("auto", device),
         versions=f"framewatch {__version__}, Python {platform.python_version()}, torch {torch.__version__}",
     )
 

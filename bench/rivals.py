@@ -16,7 +16,7 @@ from bench.machine import this_host
 from bench.page import PAGE, command_of, put_section
 from bench.rival_load import fastapi_rate, litserve_rate, loop_rate, rival
 from bench.running import Running
-from model.device import choose_device, choose_precision
+from model.device import choose_device
 from service.client import Client
 
 OURS = "framewatch"
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     device = choose_device(options.device)
     said = (
         f"{options.streams} streams of 1280×720 JPEGs, medians of {options.rounds} rounds of {options.seconds:g} s "
-        f"in turn. {this_host(device, choose_precision('auto', device))}.\n\n{table(found)}"
+        f"in turn. {this_host(device)}.\n\n{table(found)}"
     )
     print(said)
     if options.write:

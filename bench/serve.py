@@ -24,7 +24,7 @@ from bench.machine import this_host
 from bench.page import PAGE, command_of, put_section
 from bench.rival_load import fastapi_rate, rival
 from bench.running import Running
-from model.device import choose_device, choose_precision
+from model.device import choose_device
 from service.client import Client
 from service.commands.serve import allow_descriptors
 
@@ -195,7 +195,7 @@ def measure(options: argparse.Namespace, folder: Path) -> str:
     return "\n".join(
         [
             f"JPEGs of 1280×720, {size:.0f} kB each, network input 416×240; medians of {options.rounds} rounds of "
-            f"{seconds:g} s. {this_host(device, choose_precision('auto', device))}.",
+            f"{seconds:g} s. {this_host(device)}.",
             "",
             f"Decoding the same JPEGs alone, to luma on all cores: {decoding:.0f} frames/s ({min(bare):.0f} to "
             f"{max(bare):.0f}); to colour: {colour:.0f}.",

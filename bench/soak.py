@@ -29,7 +29,7 @@ import numpy as np
 from bench.machine import this_host
 from bench.running import Running, Vitals
 from bench.soak_guests import PATIENCE, RESIDENT, Guests, cameras, keep_pushing
-from model.device import choose_device, choose_precision
+from model.device import choose_device
 from service.client import Client
 from tests.service.command_line import write_checkpoint
 
@@ -289,8 +289,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         soaked = soak(options.minutes, folder, guests=options.guests, seed=options.seed)
     said, good = report(soaked)
-    device = choose_device("cpu")
-    print(this_host(device, choose_precision("auto", device)))
+    print(this_host(choose_device("cpu")))
     print(said)
     if options.out is not None:
         facts = {

@@ -29,7 +29,7 @@ from bench.machine import this_host
 from bench.page import PAGE, command_of, put_section
 from bench.running import Running, cpu_seconds
 from bench.serve import WINDOW
-from model.device import choose_device, choose_precision
+from model.device import choose_device
 from service.client import Client
 
 SIZE = (1920, 1080)
@@ -198,7 +198,7 @@ def report(easy: Rounds, full: Rounds, options: argparse.Namespace, cores: int) 
     shares = ", ".join(f"{kind} {seconds / kinds.total():.0%}" for kind, seconds in kinds.most_common() if seconds)
     lines = [
         f"{options.streams} streams of 1280×720 JPEGs; medians of {options.rounds} rounds of {options.seconds:g} s "
-        f"with the wall and without in turn. {this_host(device, choose_precision('auto', device))}.",
+        f"with the wall and without in turn. {this_host(device)}.",
         "",
         "| | wall | scores/s | lowest to highest | dropped | service, of a core | browser, of a core |",
         "|---|---|---|---|---|---|---|",

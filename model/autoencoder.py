@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from model.compiled import Compiled
 from model.onnx_autoencoder import compile_errors
-from model.onnx_graph import Session, state_of
+from model.onnx_graph import Session
 
 if TYPE_CHECKING:
     from model.whitening import Whitening
@@ -47,7 +48,7 @@ class Ensemble(nn.Module):
     def __init__(self, members: int, features: int, hidden: int, latent: int) -> None:
         super().__init__()
         self.members = nn.ModuleList(LSTMAutoencoder(features, hidden, latent) for _ in range(members))
-        self._compiled: tuple[object, Session] | None = None
+        self._compiled: Compiled[Session] = Compiled()
 
     def forward(self, windows: Tensor) -> Tensor:
         """float32 M×T×K -> each member's reconstruction, float32 members×M×T×K."""
@@ -77,10 +78,8 @@ class Ensemble(nn.Module):
 
     def _onnx(self, steps: int, weight: Tensor | None, whitening: Whitening | None) -> Session:
         """All of it compiled for the CPU, anew where anything in it has changed."""
-        others = [weight] if weight is not None else []
-        buffers = list(whitening.buffers()) if whitening is not None else []
-        state = (steps, len(others), state_of([*self.parameters(), *others, *buffers]))
-        compiled = self._compiled
-        if compiled is None or compiled[0] != state:  # two threads may both compile: either result is good
-            compiled = self._compiled = (state, compile_errors(self, steps, weight, whitening))
-        return compiled[1]
+        given = [] if weight is None else [weight]
+        buffers = [] if whitening is None else whitening.buffers()
+        return self._compiled.get(
+            lambda: compile_errors(self, steps, weight, whitening), [*self.parameters(), *given, *buffers], steps
+        )

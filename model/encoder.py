@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model.cells import WHOLE, Cells
+from model.compiled import Compiled
 from model.fused_stem import Network, can_fuse, fuse_stem
-from model.onnx_graph import state_of
 from model.onnx_stem import compile_stem
 from model.stem_ends import stem_features, stem_input
 
@@ -75,6 +75,12 @@ class InvertedResidual(nn.Module):
         self.project = _convolution(hidden, outputs, 1)
         self.residual = stride == 1 and inputs == outputs
 
+    @property
+    def convolutions(self) -> list[tuple[nn.Conv2d, bool]]:
+        """In their order, each with whether there is a ReLU6 behind it."""
+        expand = [] if self.expand is None else [(self.expand, True)]
+        return [*expand, (self.depthwise, True), (self.project, False)]
+
     def forward(self, x: Tensor) -> Tensor:
         wide = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
         y: Tensor = self.project(F.relu6(self.depthwise(wide), inplace=True))
@@ -115,7 +121,7 @@ class StemEncoder(Encoder):
             InvertedResidual(40, 40, expand=6, size=5, stride=1),
         )
         self.requires_grad_(False)
-        self._compiled: tuple[object, Network] | None = None
+        self._compiled: Compiled[Network] = Compiled()
 
     @property
     def inverted(self) -> list[InvertedResidual]:
@@ -130,11 +136,7 @@ class StemEncoder(Encoder):
         weight = self.first.weight
         if weight.device.type != "cpu" or weight.dtype not in _COMPILERS:
             return self._layers
-        state = state_of(self.parameters())
-        compiled = self._compiled
-        if compiled is None or compiled[0] != state:  # two threads may both compile: either result is good
-            compiled = self._compiled = (state, _COMPILERS[weight.dtype](self))
-        return compiled[1]
+        return self._compiled.get(lambda: _COMPILERS[weight.dtype](self), self.parameters())
 
     def _layers(self, images: Tensor) -> Tensor:
         x = stem_input(images, self.SHIFT, self.first.weight.dtype)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Optional, Union
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from model.stem_ends import stem_features, stem_input
 
 if TYPE_CHECKING:
-    from model.encoder import InvertedResidual, StemEncoder
+    from model.encoder import StemEncoder
 
 Network = Callable[[Tensor], Tensor]
 
@@ -36,21 +36,23 @@ def fuse_stem(encoder: StemEncoder) -> Network:
     ReLU6 is part of the convolution before it, so that the wide layers are written once and not read again: half of
     the time of one operation after the other.
     """
-    layers = [(encoder.first, True, False, False)]
+    layers, begins, adds = [(encoder.first, True)], [False], [False]
     for block in encoder.inverted:
-        layers += _layers(block)
+        layers += block.convolutions
+        begins += [True, *[False] * (len(block.convolutions) - 1)]
+        adds += [*[False] * (len(block.convolutions) - 1), block.residual]
     # In oneDNN's own order once, and not at each call.
     weights = [
         torch.ops.mkldnn._reorder_convolution_weight(
             layer.weight.detach(), list(layer.padding), list(layer.stride), list(layer.dilation), layer.groups
         )
-        for layer, *_ in layers
+        for layer, _ in layers
     ]
-    biases = [layer.bias.detach() for layer, *_ in layers if layer.bias is not None]
-    pads = [int(layer.padding[0]) for layer, *_ in layers]
-    strides = [layer.stride[0] for layer, *_ in layers]
-    groups = [layer.groups for layer, *_ in layers]
-    clips, begins, adds = ([bool(marks[at]) for _, *marks in layers] for at in range(3))
+    biases = [layer.get_parameter("bias").detach() for layer, _ in layers]
+    pads = [int(layer.padding[0]) for layer, _ in layers]
+    strides = [layer.stride[0] for layer, _ in layers]
+    groups = [layer.groups for layer, _ in layers]
+    clips = [clip for _, clip in layers]
 
     def stem(images: Tensor) -> Tensor:
         y: Tensor = _in_one(
@@ -59,14 +61,6 @@ def fuse_stem(encoder: StemEncoder) -> Network:
         return y
 
     return stem
-
-
-def _layers(block: InvertedResidual) -> Iterator[tuple[nn.Conv2d, bool, bool, bool]]:
-    """The convolutions of a block: whether each is clipped, begins a block, and its block's input is added to it."""
-    if block.expand is not None:
-        yield block.expand, True, True, False
-    yield block.depthwise, True, block.expand is None, False
-    yield block.project, False, False, block.residual
 
 
 def _encode(
@@ -82,7 +76,11 @@ def _encode(
     adds: list[bool],
     pool: int,
 ) -> Tensor:
-    """From pictures to features, one layer behind the other."""
+    """From pictures to features, one layer behind the other.
+
+    Of each layer: `clips`, whether there is a ReLU6 behind it; `begins`, whether it is the first of its block; `adds`,
+    whether what its block was given is added to what it gives.
+    """
     limits: list[Optional[Union[int, float, complex]]] = [0.0, 6.0]  # noqa: UP007, UP045  # as a script spells a number
     nothing: list[Optional[Union[int, float, complex]]] = []  # noqa: UP007, UP045
     x = stem_input(images, shift, torch.bfloat16)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
-from model.onnx_graph import Graph, Session
+from model.onnx_graph import END, Graph, Session
 
 if TYPE_CHECKING:
     from model.autoencoder import Ensemble, LSTMAutoencoder
@@ -27,7 +27,7 @@ def compile_errors(ensemble: Ensemble, steps: int, weight: Tensor | None, whiten
         x = graph.operate("MatMul", [x, graph.constant("whitening.matrix", whitening.matrix)])
     recent = steps if weight is None else len(weight)
     weighed = None if weight is None else graph.constant("weight", weight.unsqueeze(1))
-    last = _last(graph, x, recent)
+    last = graph.cut(x, -recent, END, 0)
     errors = []
     for number, member in enumerate(cast("Iterable[LSTMAutoencoder]", ensemble.members)):
         rebuilt = _rebuild(graph, f"member{number}", x, member, steps, recent)
@@ -39,11 +39,6 @@ def compile_errors(ensemble: Ensemble, steps: int, weight: Tensor | None, whiten
     return Session(graph, ["m", steps, features], graph.operate("Mean", errors))
 
 
-def _last(graph: Graph, x: str, count: int) -> str:
-    """The last so many steps."""
-    return graph.operate("Slice", [x, graph.numbers(-count), graph.numbers(1 << 31), graph.numbers(0)])
-
-
 def _rebuild(graph: Graph, name: str, x: str, autoencoder: LSTMAutoencoder, steps: int, recent: int) -> str:
     """What an autoencoder makes of windows T×M×K: the last so many steps of it."""
     first, second = graph.numbers(0), graph.numbers(1)
@@ -51,7 +46,7 @@ def _rebuild(graph: Graph, name: str, x: str, autoencoder: LSTMAutoencoder, step
     latent = _linear(graph, f"{name}.latent", graph.operate("Squeeze", [hidden, first]), autoencoder.to_latent)
     repeated = graph.operate("Tile", [graph.operate("Unsqueeze", [latent, first]), graph.numbers(steps, 1, 1)])
     decoded = _lstm(graph, f"{name}.decoder", repeated, autoencoder.decoder, output=0)
-    decoded = _last(graph, graph.operate("Squeeze", [decoded, second]), recent)
+    decoded = graph.cut(graph.operate("Squeeze", [decoded, second]), -recent, END, 0)
     return _linear(graph, f"{name}.features", decoded, autoencoder.to_features)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 # Since 1.29 the runtime tells its maker's server about itself and its models, unless this is set when it is loaded.
@@ -15,6 +15,9 @@ import torch
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 from torch import Tensor
+
+END = 1 << 31
+"""Behind the last place of any side."""
 
 _OPSET = 17
 _IR_VERSION = 8  # of the ONNX release that brought opset 17: any newer runtime reads it
@@ -37,6 +40,11 @@ class Graph:
         """A list of integers, named by them."""
         return self.constant(f"numbers {values}", np.array(values, np.int64))
 
+    def cut(self, x: str, start: int, stop: int, *sides: int) -> str:
+        """Places `start` to `stop` of each of these sides; see `END`."""
+        bounds = (self.numbers(*[bound] * len(sides)) for bound in (start, stop))
+        return self.operate("Slice", [x, *bounds, self.numbers(*sides)])
+
     def operate(self, kind: str, inputs: Sequence[str], *, output: int = 0, **settings: Any) -> str:
         """An operation; gives the name of the output of that position."""
         name = f"v{len(self._nodes)}"
@@ -49,7 +57,7 @@ class Session:
     """A network compiled once for one thread; may be called by many threads at a time."""
 
     def __init__(
-        self, graph: Graph, source: Sequence[str | int], output: str, *, bytes: bool = False, arena: bool = False
+        self, graph: Graph, source: Sequence[str | int], output: str, *, uint8: bool = False, arena: bool = False
     ) -> None:
         """Compiles the graph.
 
@@ -57,7 +65,7 @@ class Session:
             graph: the network.
             source: shape of `x`; a side with a name may be of any length.
             output: name of the value that is asked for, float32.
-            bytes: `x` is uint8, not float32.
+            uint8: `x` is, not float32.
             arena: keep the memory of a call for the next one. It spares large values, always of the same size, the
                 page faults; a service with many models would keep a peak for each of them.
         """
@@ -70,7 +78,7 @@ class Session:
             helper.make_graph(
                 graph._nodes,
                 "framewatch",
-                [helper.make_tensor_value_info("x", TensorProto.UINT8 if bytes else TensorProto.FLOAT, list(source))],
+                [helper.make_tensor_value_info("x", TensorProto.UINT8 if uint8 else TensorProto.FLOAT, list(source))],
                 [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
                 list(graph._constants.values()),
             ),
@@ -83,10 +91,6 @@ class Session:
         self._output = output
 
     def __call__(self, x: Tensor) -> Tensor:
+        """`x` in, float32 out."""
         (found,) = self._session.run([self._output], {"x": x.numpy()})
         return torch.from_numpy(np.asarray(found))
-
-
-def state_of(weights: Iterable[Tensor]) -> tuple[tuple[int, int], ...]:
-    """What changes whenever the weights of a network do: what was compiled from others is stale."""
-    return tuple((weight.data_ptr(), weight._version) for weight in weights)

@@ -10,15 +10,13 @@ import numpy as np
 from onnx import TensorProto
 from torch import nn
 
-from model.onnx_graph import Graph, Session
+from model.onnx_graph import END, Graph, Session
 
 if TYPE_CHECKING:
-    from model.encoder import InvertedResidual, StemEncoder
+    from model.encoder import StemEncoder
 
 _STRIP = 15
 """Rows that the first two blocks give at a time; 10 to 20 are equally fast."""
-
-_END = 1 << 31  # behind the last row and column
 
 
 def compile_stem(encoder: StemEncoder) -> Session:
@@ -32,21 +30,14 @@ def compile_stem(encoder: StemEncoder) -> Session:
     """
     graph = _Convolutions()
     first, second, *others = encoder.inverted
-    chain = [(encoder.first, True), *_layers(first), *_layers(second)]
-    height = encoder.takes[0]
-    x = graph.in_strips(graph.prepare("x", encoder), chain, height)
+    chain = [(encoder.first, True), *first.convolutions, *second.convolutions]
+    x = graph.in_strips(graph.prepare("x", encoder), chain, encoder.takes[0])
     for block in others:
         y = x
-        for layer, clip in _layers(block):
+        for layer, clip in block.convolutions:
             y = graph.convolve(y, layer, clip=clip)
         x = graph.operate("Add", [y, x]) if block.residual else y
-    return Session(graph, ["n", *encoder.takes], graph.average(x, encoder), bytes=True, arena=True)
-
-
-def _layers(block: InvertedResidual) -> list[tuple[nn.Conv2d, bool]]:
-    """The convolutions of a block, each with whether it is clipped."""
-    expand = [] if block.expand is None else [(block.expand, True)]
-    return [*expand, (block.depthwise, True), (block.project, False)]
+    return Session(graph, ["n", *encoder.takes], graph.average(x, encoder), uint8=True, arena=True)
 
 
 def _rows_of(layer: nn.Conv2d) -> tuple[int, int, int]:
@@ -65,13 +56,12 @@ class _Convolutions(Graph):
 
     def prepare(self, x: str, encoder: StemEncoder) -> str:
         """See `stem_input`."""
-        colour = len(encoder.takes) == 3
-        if colour:
+        if len(encoder.takes) == 3:
             x = self.operate("Transpose", [x], perm=[0, 3, 1, 2])
             x = self.operate("Gather", [x, self.numbers(2, 1, 0)], axis=1)
         else:
             x = self.operate("Unsqueeze", [x, self.numbers(1)])
-        x = self._cut(x, encoder.SHIFT, _END)
+        x = self.cut(x, encoder.SHIFT, END, 2, 3)
         x = self.operate("Cast", [x], to=TensorProto.FLOAT)
         x = self.operate("Sub", [x, self.constant("middle", np.array(127, np.float32))])
         x = self.operate("Div", [x, self.constant("half", np.array(128, np.float32))])
@@ -85,14 +75,9 @@ class _Convolutions(Graph):
         flat = self.numbers(0, encoder.channels, -1)
         means = self.operate("Reshape", [self._pool(x, 2), flat])
         if min(encoder.cells.rows, encoder.cells.columns) > 1:
-            inner = self.operate("Reshape", [self._pool(self._cut(x, 1, -1), 2), flat])
+            inner = self.operate("Reshape", [self._pool(self.cut(x, 1, -1, 2, 3), 2), flat])
             means = self.operate("Concat", [means, inner], axis=2)
         return self.operate("Transpose", [means], perm=[0, 2, 1])
-
-    def _cut(self, x: str, start: int, stop: int) -> str:
-        """The same rows and columns of a picture."""
-        sides = self.numbers(2, 3)
-        return self.operate("Slice", [x, self.numbers(start, start), self.numbers(stop, stop), sides])
 
     def _pool(self, x: str, side: int) -> str:
         return self.operate("AveragePool", [x], kernel_shape=[side, side], strides=[side, side])
@@ -148,10 +133,7 @@ class _Convolutions(Graph):
             start, stop = start * stride - pad, (stop - 1) * stride - pad + size
             ends.append((start < 0, stop > height))
             start, stop = max(start, 0), min(stop, height)
-        x = self._rows(x, start, stop)
+        x = self.cut(x, start, stop, 2)
         for (layer, clip), (above, below) in zip(chain, reversed(ends), strict=True):
             x = self.convolve(x, layer, clip=clip, above=above, below=below)
         return x
-
-    def _rows(self, x: str, start: int, stop: int) -> str:
-        return self.operate("Slice", [x, self.numbers(start), self.numbers(stop), self.numbers(2)])
