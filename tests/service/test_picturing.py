@@ -191,9 +191,9 @@ def test_a_viewer_gets_the_newest_picture_when_it_asks(service: Served) -> None:
             with client.ingest("gate", header=True) as sender:
                 for n, image in enumerate(pictures(12)):
                     sender.send(png(image), captured=n * INTERVAL)
+                said, (shown, heat) = next_picture(socket, 2)  # before the stream ends: then it is not live
+                assert (said["type"], said["stream"], said["health"], said["width"]) == ("picture", "gate", "live", 64)
                 list(sender.finish())
-            said, (shown, heat) = next_picture(socket, 2)
-            assert (said["type"], said["stream"], said["health"], said["width"]) == ("picture", "gate", "live", 64)
             assert shown.startswith(b"\xff\xd8")
             assert heat.startswith(b"\x89PNG")
             while said["seq"] < 12:  # those in between may be left out
