@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 
 from model.clips import FootageError, Frame, OnBad, reason, report_bad
 from model.pictures import MAX_PIXELS, Image
+from model.video_end import is_cut
 
 # Only containers that hold their own frames: a playlist (HLS, ffconcat) named .mp4 would open other files.
 _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,mpegts,mpegvideo,asf"
@@ -37,7 +38,6 @@ _LUMA_FIRST = frozenset(
 _LUMA_FIRST_FULL = frozenset(["yuvj420p", "yuvj422p", "yuvj444p", "yuvj440p", "yuvj411p", "gray"])
 _TO_FULL_RANGE = np.clip(np.rint((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
 
-_COUNT_SLACK = 2  # containers miscount by a frame or two
 _WITH_INDEX = ("mp4", "matroska")  # containers in which a place is found by its time stamp
 _WORTH_SEEKING = 10.0  # seconds
 
@@ -137,8 +137,8 @@ class VideoClip:
                     return  # whoever reads from the middle has had the whole checked
                 if number == 0:
                     bad("holds no frames (cut short?)")
-                elif number < stream.frames - _COUNT_SLACK and _is_cut(container, stream, file):
-                    bad(f"cut short: {number} of {stream.frames} frames are there")
+                elif is_cut(container, stream, file, number):
+                    bad(f"cut short: {number} of {stream.frames or 'a larger number of'} frames are there")
         except (OSError, av.error.FFmpegError, _BadVideo) as error:
             bad(reason(error))
 
@@ -207,20 +207,6 @@ def _seek(container: InputContainer, stream: VideoStream, since: float) -> tuple
             return first.pts, float((landed.pts - first.pts) * first.time_base)
     container.seek(0)
     return None, 0.0
-
-
-def _is_cut(container: InputContainer, stream: VideoStream, file: BinaryIO) -> bool:
-    """Whether the file ends before its own index says. Fewer frames alone are legal: edit lists, dropped frames."""
-    end = file.seek(0, 2)
-    if "mp4" in container.format.name:
-        return any(entry.pos + entry.size > end for entry in stream.index_entries)
-    if container.format.name == "avi":
-        at = 0
-        while at + 8 <= end:  # RIFF chunks, one for each GB or so
-            file.seek(at + 4)
-            at += 8 + int.from_bytes(file.read(4), "little")
-        return at > end
-    return True
 
 
 def picture_of(frame: VideoFrame, convert: VideoReformatter, *, colour: bool = False) -> Image:
