@@ -91,8 +91,7 @@ def test_damaged_frames_keep_their_numbers(tmp_path: Path) -> None:
 def test_damaged_h264_is_noticed(tmp_path: Path) -> None:
     path = write_video(tmp_path / "v.mp4", 60, options=FASTSTART)
     data = bytearray(path.read_bytes())
-    for share in (0.5, 0.6, 0.7):
-        at = int(len(data) * share)
+    for at in range(len(data) // 4, len(data) - 60, 300):  # by chance, some of it passes for pictures
         data[at : at + 60] = np.random.default_rng(0).integers(0, 256, 60, dtype=np.uint8).tobytes()
     path.write_bytes(data)
     bad = clip_of(path).check()

@@ -258,7 +258,7 @@ def test_cut_videos_are_refused_in_one_line(tmp_path: Path, name: str, share: fl
     upload = stored(tmp_path, data[: int(len(data) * share)], name)
     found = told(upload, folder=tmp_path / "links")
     assert len(numbers_of(found)) < 30
-    if name in ("v.mp4", "v.avi"):  # the others have no index that would tell
+    if name != "v.ts":  # a transport stream may end anywhere
         assert found[-1].text("message").startswith(name)
 
 
