@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import av
 import av.error
 import cv2
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
@@ -20,7 +20,8 @@ from av.video.stream import VideoStream
 
 from model.clips import FootageError, Frame, OnBad, reason, report_bad
 from model.pictures import MAX_PIXELS, Image
-from model.video_end import is_cut
+from model.video_damage import SkippedBytes, cut_before, cut_behind
+from model.video_losses import Loss, Losses
 
 # Only containers that hold their own frames: a playlist (HLS, ffconcat) named .mp4 would open other files.
 _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,mpegts,mpegvideo,asf"
@@ -109,18 +110,22 @@ class VideoClip:
             with self.open_file() as file, _open(file) as container:
                 stream = _video_stream(container)
                 rate = stream.average_rate
+                cut = "" if since else cut_before(container, stream, file)
+                if cut:
+                    bad(cut)
                 no_pts = container.format.name == "avi"  # it stores only the decoding order; FFmpeg's guess goes astray
-                number, origin, pts = 0, None, None
+                number, origin, ended = 0, None, 0.0
+                pts: float | None = None
                 pictures = _pictures(container, stream)
                 if since >= _WORTH_SEEKING and rate and any(kind in container.format.name for kind in _WITH_INDEX):
                     origin, landed = _seek(container, stream, since)
                     pictures, number = _pictures(container, stream), round(landed * rate)
+                losses = Losses()
                 for picture in pictures:
-                    if isinstance(picture, str):
-                        bad(f"frame {number}: {picture}")
-                        number += 1
+                    if isinstance(picture, Loss):
+                        losses.add(picture)
                         continue
-                    stamp, unit = picture.dts if no_pts else picture.pts, picture.time_base
+                    stamp, unit, before = picture.dts if no_pts else picture.pts, picture.time_base, pts
                     if stamp is not None and unit is not None:
                         origin = stamp if origin is None else origin
                         pts = (stamp - origin) * unit.numerator / unit.denominator  # whole numbers until the division
@@ -128,17 +133,35 @@ class VideoClip:
                         pts = 0.0 if pts is None else pts + float(1 / rate)
                     else:
                         raise FootageError(f"{self.where}: has neither time stamps nor a frame rate; convert it to MP4")
+                    step = (pts - before) * float(rate) if before is not None and rate else None
+                    if step is not None and step < 0 and losses.near:
+                        pts = before  # it was held back over a hole, and told as missing
+                        continue
+                    if picture.is_corrupt:
+                        losses.add(Loss("is missing beside a damaged one"))
+                    for why in losses.before(step):
+                        bad(f"frame {number}: {why}")
+                        number += 1
                     if picture.is_corrupt:
                         bad(f"frame {number} ({pts:.2f} s): damaged")
                     else:
                         yield number, pts, picture
                     number += 1
+                    if unit is not None:
+                        begins = max(pts, 0.0 if stamp is None else float(stamp * unit))
+                        ended = begins + float(max(picture.duration * unit, 1 / rate if rate else 0))
                 if since:
                     return  # whoever reads from the middle has had the whole checked
+                for why in losses.rest():
+                    bad(f"frame {number}: {why}")
+                    number += 1
                 if number == 0:
                     bad("holds no frames (cut short?)")
-                elif is_cut(container, stream, file, number):
-                    bad(f"cut short: {number} of {stream.frames or 'a larger number of'} frames are there")
+                elif not cut:
+                    interval = float(1 / rate) if rate else None
+                    cut = cut_behind(container, stream, file, found=number, ended=ended, interval=interval)
+                    if cut:
+                        bad(cut)
         except (OSError, av.error.FFmpegError, _BadVideo) as error:
             bad(reason(error))
 
@@ -172,23 +195,31 @@ def _video_stream(container: InputContainer) -> VideoStream:
     return stream
 
 
-def _pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame | str]:
-    """Decoded pictures; a packet that cannot be decoded gives its reason instead."""
-    packets = container.demux(stream)
-    for at in count():
+def _pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame | Loss]:
+    """Decoded pictures, and what is known to be lost before the next one."""
+    matroska = "matroska" in container.format.name
+    packets: Iterator[Packet[Any]] = container.demux() if matroska else container.demux(stream)
+    skipped = SkippedBytes()
+    at = 0
+    while True:
         try:
             packet = next(packets, None)
         except av.error.FFmpegError as error:
-            yield f"the file cannot be read further ({error.strerror})"
+            yield Loss(f"the file cannot be read further ({error.strerror})", 1)
             return
         if packet is None:
             return
+        if matroska and skipped.before(packet):
+            yield Loss("is missing where the file is damaged")
+        if packet.stream_index != stream.index:
+            continue
         try:
             pictures = packet.decode()
         except av.error.FFmpegError as error:
-            yield f"cannot be decoded (packet {at}: {error.strerror})"
+            yield Loss(f"cannot be decoded (packet {at}: {error.strerror})", 1)
         else:
             yield from pictures
+        at += 1
 
 
 def _seek(container: InputContainer, stream: VideoStream, since: float) -> tuple[int | None, float]:
@@ -197,11 +228,11 @@ def _seek(container: InputContainer, stream: VideoStream, since: float) -> tuple
     Returns:
         The first picture's time stamp, None where it is not known; seconds from there to the key frame.
     """
-    first = next((picture for picture in _pictures(container, stream) if not isinstance(picture, str)), None)
+    first = next((picture for picture in _pictures(container, stream) if not isinstance(picture, Loss)), None)
     if first is not None and first.pts is not None and first.time_base is not None:
         place = first.pts + int(since / first.time_base)
         container.seek(place, stream=stream)
-        landed = next((picture for picture in _pictures(container, stream) if not isinstance(picture, str)), None)
+        landed = next((picture for picture in _pictures(container, stream) if not isinstance(picture, Loss)), None)
         if landed is not None and landed.pts is not None and landed.pts <= place:
             container.seek(place, stream=stream)
             return first.pts, float((landed.pts - first.pts) * first.time_base)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from pathlib import Path
 from struct import pack
 
@@ -13,7 +14,7 @@ import pytest
 from model import video
 from model.clips import FootageError
 from model.footage import open_footage
-from tests.model.drawn import clip_of, encoded, write_video
+from tests.model.drawn import clip_of, encoded, picture, write_video
 
 FASTSTART = {"movflags": "faststart"}
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov"}
@@ -61,7 +62,9 @@ def test_a_recording_that_nobody_closed_is_taken_as_it_is(tmp_path: Path) -> Non
     path = write_video(tmp_path / "v.mkv", 60)
     data = path.read_bytes()
     at = data.index(b"\x18\x53\x80\x67") + 4  # the segment's size: unknown, as while it is written
-    path.write_bytes(data[:at] + b"\x01" + b"\xff" * 7 + data[at + 8 : len(data) * 3 // 4])
+    duration = data.index(b"\x44\x89\x88") + 3  # in the header too, where it is not known yet either
+    whole = data[:at] + b"\x01" + b"\xff" * 7 + data[at + 8 : duration] + bytes(8) + data[duration + 8 :]
+    path.write_bytes(whole[: len(whole) * 3 // 4])
     assert clip_of(path).check() == []
     assert 0 < len(list(clip_of(path).frames())) < 60
 
@@ -86,6 +89,68 @@ def test_damaged_frames_keep_their_numbers(tmp_path: Path) -> None:
     frames = list(clip.frames(skip_bad=True, on_bad=bad.append))
     assert len(bad) == 1 and len(frames) == 59
     assert [round(frame.pts * 10) for frame in frames] == [frame.number for frame in frames]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("v.webm", "libvpx"), ("v.mkv", "ffv1"), ("v.wmv", "wmv2"), ("v.avi", "mpeg4")]
+)
+def test_a_file_of_full_length_that_is_empty_from_its_middle_on_is_noticed(
+    tmp_path: Path, name: str, codec: str
+) -> None:
+    path = write_video(tmp_path / name, 60, codec=codec)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2] + bytes(len(data) - len(data) // 2))  # a copy that found room, and stopped
+    line = clip_of(path).check()[-1]
+    assert re.search(r": damaged or cut short: its pictures end at \d\.\d\d s of 6\.00 s$", line)
+
+
+@pytest.mark.parametrize("late", [0, 3])
+@pytest.mark.parametrize("name", ["v.mkv", "v.mp4", "v.avi"])
+def test_sound_that_goes_on_behind_the_pictures_is_no_damage(tmp_path: Path, name: str, late: int) -> None:
+    path = tmp_path / name
+    with av.open(path, "w") as container:
+        video = container.add_stream("mpeg4", rate=10)
+        video.width, video.height, video.pix_fmt = 96, 64, "yuv420p"
+        sound = container.add_stream("mp3", rate=48000, layout="mono")
+        for at in range(30):
+            frame = av.VideoFrame.from_ndarray(picture(at, 96, 64), format="bgr24")
+            frame.pts, frame.time_base = at + 10 * late, Fraction(1, 10)
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        for at in range(0, 48000 * 9, 1152):
+            heard = av.AudioFrame.from_ndarray(np.zeros((1, 1152), np.int16), format="s16p", layout="mono")
+            heard.sample_rate, heard.pts, heard.time_base = 48000, at, Fraction(1, 48000)
+            container.mux(sound.encode(heard))
+        container.mux(sound.encode(None))
+    assert clip_of(path).check() == []
+
+
+@pytest.mark.parametrize("name", ["v.mkv", "v.mp4", "v.avi", "v.wmv"])
+def test_frames_that_a_camera_has_dropped_are_no_damage(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with av.open(path, "w") as container:
+        stream = container.add_stream("wmv2" if name == "v.wmv" else "mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for at in [*range(20), *range(60, 80), 130]:
+            frame = av.VideoFrame.from_ndarray(picture(at, 96, 64), format="bgr24")
+            frame.pts, frame.time_base = at, Fraction(1, 10)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert clip_of(path).check() == []
+    assert [frame.number for frame in clip_of(path).frames()] == list(range(41))
+
+
+@pytest.mark.parametrize(("name", "codec"), [("v.mkv", "ffv1"), ("v.mp4", "libx264"), ("v.mpg", "mpeg2video")])
+def test_frames_behind_a_damaged_place_keep_their_numbers(tmp_path: Path, name: str, codec: str) -> None:
+    path = write_video(tmp_path / name, 60, codec=codec, rate=25, options=FASTSTART if name == "v.mp4" else {})
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 200] = np.random.default_rng(0).bytes(200)
+    path.write_bytes(data)
+    bad: list[str] = []
+    frames = list(clip_of(path).frames(skip_bad=True, on_bad=bad.append))
+    lost = {int(found[1]) for line in bad if (found := re.search(r": frame (\d+)", line))}
+    assert lost and lost.isdisjoint(frame.number for frame in frames)
+    assert all(frame.number == round(frame.pts * 25) for frame in frames)
 
 
 def test_damaged_h264_is_noticed(tmp_path: Path) -> None:
