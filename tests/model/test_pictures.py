@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Callable
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 
 from model.pictures import MAX_PIXELS, PictureError, decode_image, image_size
@@ -51,6 +53,56 @@ def test_end_marker_of_a_thumbnail_does_not_count() -> None:
 
 def test_bytes_after_the_end_are_allowed() -> None:
     assert decode_image(encoded() + b"maker notes").shape == (64, 96)
+
+
+SAMPLING = [
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_411,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_440,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+]
+
+
+@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize("progressive", [0, 1])
+@pytest.mark.parametrize("sampling", SAMPLING)
+def test_jpegs_give_the_pixels_that_opencv_gives(sampling: int, progressive: int, colour: bool) -> None:
+    options = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling, cv2.IMWRITE_JPEG_PROGRESSIVE, progressive]
+    noisy = np.random.default_rng(0).integers(0, 256, (63, 97, 3), dtype=np.uint8)
+    data = cv2.imencode(".jpg", cv2.GaussianBlur(noisy, (5, 5), 0), options)[1]
+    by_opencv = cv2.imdecode(data, cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE)
+    assert by_opencv is not None
+    assert np.array_equal(decode_image(data.tobytes(), colour=colour), by_opencv)
+
+
+def scanned() -> tuple[bytes, int]:
+    """A JPEG, and where its compressed picture begins."""
+    data = encoded()
+    at = data.rindex(b"\xff\xda")
+    return data, at + 2 + int.from_bytes(data[at + 2 : at + 4])
+
+
+def test_a_jpeg_that_lost_its_middle_is_refused() -> None:
+    data, begins = scanned()
+    middle = (begins + len(data)) // 2
+    with pytest.raises(PictureError, match=r"damaged: .*premature end"):
+        decode_image(data[:middle] + b"\xff\xd9")
+    with pytest.raises(PictureError, match="damaged"):
+        decode_image(data[:middle] + bytes(300) + data[middle + 300 :])
+
+
+def test_bytes_that_a_webcam_leaves_before_the_end_mark_are_allowed() -> None:
+    data, _ = scanned()
+    assert np.array_equal(decode_image(data[:-2] + bytes(20) + data[-2:]), decode_image(data))
+
+
+def test_a_jpeg_in_printers_colours_is_read() -> None:
+    inks = PIL.Image.fromarray(np.full((64, 96, 4), 90, np.uint8), mode="CMYK")
+    file = io.BytesIO()
+    inks.save(file, "JPEG")
+    assert decode_image(file.getvalue()).shape == (64, 96)
+    assert decode_image(file.getvalue(), colour=True).shape == (64, 96, 3)
 
 
 @pytest.mark.parametrize("ending", [".png", ".tif"])
