@@ -16,6 +16,7 @@ from model.atomic import atomic_path, open_atomic
 from model.checkpoint import Checkpoint
 from model.clips import Clip, frame_total
 from model.detector import Detector
+from model.fitting import fitting
 from model.footage import Footage
 from model.frames import PictureSizeError, Repair
 from model.offline import Offline
@@ -147,8 +148,8 @@ class _Job:
                         self._recorder.add(scored.row, image=scored.image, heat=scored.heat)
                     tick(1)
                     yield scored.row
-            except PictureSizeError as error:
-                raise InputError(f"clip {clip.name}: {error}") from error
+            except PictureSizeError as error:  # amid a clip: the first pictures were looked at before
+                raise InputError(f"clip {clip.name}, {error}, or leave such frames out with --skip-bad") from error
 
     def _final(self, live: Iterator[Row]) -> Iterator[Row]:
         """Rows as they go into the table."""
@@ -185,17 +186,12 @@ def _check_first_frames(footage: Footage, detector: Detector, skip_bad: bool) ->
         try:
             _check_first_frame(clip, detector, skip_bad)
         except PictureSizeError as error:
-            raise InputError(f"clip {clip.name}: {error}") from error
+            raise InputError(f"clip {clip.name}, {error}") from error
 
 
 def _check_first_frame(clip: Clip, detector: Detector, skip_bad: bool) -> None:
-    frames = clip.frames(skip_bad=skip_bad)
-    first = next(frames, None)
-    close: Callable[[], None] | None = getattr(frames, "close", None)
-    if close is not None:
-        close()
-    if first is not None:
-        detector.config.geometry.check(first.image)
+    with closing(fitting(clip, detector.config.geometry, skip_bad=skip_bad)) as frames:
+        next(frames, None)
 
 
 def _say_what_is_void(checkpoint: Checkpoint, offline: Offline, reporter: Reporter) -> None:
