@@ -12,6 +12,8 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
+from model.tiff import page_count  # noqa: E402
+
 Image = NDArray[np.uint8]
 
 MAX_PICTURE_BYTES = 1 << 28  # MAX_PIXELS in 16-bit colour, uncompressed, and some room
@@ -43,6 +45,10 @@ def decode_image(data: bytes, *, colour: bool = False) -> Image:
     if width * height > MAX_PIXELS:
         raise PictureError(f"{width}×{height} pixels are over the limit of {MAX_PIXELS}")
     _refuse_cut(data)
+    if (pages := page_count(data)) > 1:
+        raise PictureError(
+            f"holds {pages} pictures, of which one would be read; convert it to single pictures or a video"
+        )
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), _COLOUR if colour else _GRAY)
     except cv2.error as error:
