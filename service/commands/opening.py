@@ -14,7 +14,7 @@ from model.checkpoint import Checkpoint, bundled, load
 from model.clips import Clip
 from model.detector import Precision
 from model.device import choose_device, choose_precision
-from model.footage import DEFAULT_FPS, PICTURES, VIDEOS, Footage, open_footage
+from model.footage import DEFAULT_FPS, PICTURES, VIDEOS, Footage, listed, open_footage
 from model.workers import Workers
 from service.faults import InputError
 from service.progress import Reporter
@@ -68,12 +68,17 @@ class Machine:
 
 
 def open_clips(paths: Sequence[Path], fps: float | None, reporter: Reporter) -> Footage:
-    """Opens footage, and says once which frame rate was assumed for folders.
+    """Opens footage, and says once what was passed over and which frame rate was assumed for folders.
 
     Raises:
         FootageError: see `model.footage.open_footage`.
     """
     footage = open_footage(paths, fps=fps)
+    if footage.passed_over:
+        reporter.say(
+            f"not read: {listed(footage.passed_over)}; unpack archives (a zip may be given by itself), and convert "
+            "other videos to MP4"
+        )
     if footage.fps_assumed:
         reporter.say(f"numbered pictures are taken as {DEFAULT_FPS:g} frames a second; if they are not, give --fps")
     return footage

@@ -101,6 +101,18 @@ def test_the_assumed_rate_of_folders_is_said_once(tmp_path: Path, fps: float | N
     assert stream.getvalue().count("--fps") == said
 
 
+def test_what_is_passed_over_is_said_in_one_line(tmp_path: Path) -> None:
+    write_moving_video(tmp_path / "v.mp4", 5)
+    for name in ("b.zip", "c.flv", "notes.txt"):
+        (tmp_path / name).touch()
+    stream = io.StringIO()
+    with open_clips([tmp_path], None, Reporter(stream)):
+        pass
+    (line,) = stream.getvalue().splitlines()
+    assert line.startswith("not read: ")
+    assert "b.zip" in line and "c.flv" in line and "notes.txt" not in line
+
+
 def test_videos_have_their_own_time(tmp_path: Path) -> None:
     stream = io.StringIO()
     with open_clips([write_moving_video(tmp_path / "v.mp4", 5)], None, Reporter(stream)):
