@@ -80,6 +80,8 @@ def run(request: Request) -> None:
         InputError, FootageError, CheckpointError, TableError, DeviceError: with a message for the user.
     """
     reporter = Reporter()
+    if request.out == STDOUT and sys.__stdout__ is None:
+        raise InputError("--out -: standard output is closed; open it, or give a file")
     outputs = {"--out": None if request.out == STDOUT else request.out, "--plot": request.plot}
     check_outputs(outputs, [*request.paths, request.model, *([request.template] if request.template else [])])
     if request.template is not None:
