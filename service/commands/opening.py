@@ -111,6 +111,16 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path]) ->
         taken[target] = option
 
 
+def check_plot(path: Path | None) -> None:
+    """Refuses a name whose ending promises another kind of picture than is drawn.
+
+    Raises:
+        InputError
+    """
+    if path is not None and path.suffix.lower() not in ("", ".png"):
+        raise InputError(f"--plot {path}: a plot is a PNG; give a name that ends in .png")
+
+
 def _check_output(option: str, path: Path) -> None:
     if path.is_dir():
         raise InputError(f"{option} {path} is a folder: give the name of a file in it")

@@ -27,7 +27,7 @@ from model.smoothing import Smoothing
 from model.states import State
 from model.tables import Row, write_csv, write_jsonl
 from service.commands.heatmaps import HeatFiles
-from service.commands.opening import Machine, check_outputs, make_folder, open_clips
+from service.commands.opening import Machine, check_outputs, check_plot, make_folder, open_clips
 from service.commands.summary import Summary, counted
 from service.faults import InputError
 from service.progress import Reporter
@@ -84,6 +84,7 @@ def run(request: Request) -> None:
         raise InputError("--out -: standard output is closed; open it, or give a file")
     outputs = {"--out": None if request.out == STDOUT else request.out, "--plot": request.plot}
     check_outputs(outputs, [*request.paths, request.model, *([request.template] if request.template else [])])
+    check_plot(request.plot)
     if request.template is not None:
         check_template([], request.template)  # unreadable: said before the work, not after it
     with open_clips(request.paths, request.fps, reporter) as footage:

@@ -110,6 +110,10 @@ def test_pictures_that_change_their_aspect_on_the_way(desk: Path) -> None:
     assert message.endswith("or leave such frames out with --skip-bad")
 
 
+def test_a_plot_of_another_kind(desk: Path) -> None:
+    assert refuse(desk, "--plot", "x.pdf").startswith("--plot x.pdf: a plot is a PNG")
+
+
 @pytest.mark.parametrize("option", ["--out", "--plot"])
 def test_an_output_in_a_missing_folder(desk: Path, option: str) -> None:
     message = refuse(desk, option, "nowhere/file.png")

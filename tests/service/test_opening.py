@@ -12,7 +12,7 @@ import service.commands.opening
 from model.checkpoint import CheckpointError
 from model.clips import FootageError
 from model.device import DeviceError
-from service.commands.opening import Machine, check_outputs, find_model, make_folder, open_clips
+from service.commands.opening import Machine, check_outputs, check_plot, find_model, make_folder, open_clips
 from service.faults import InputError
 from service.progress import Reporter
 from tests.model.detectors import clip
@@ -55,6 +55,17 @@ def test_any_other_output_is_fine(footage: Path, out: str) -> None:
     (footage.parent / "older.csv").touch()
     (footage.parent / "circle.csv").symlink_to("circle.csv")
     check_outputs({"--out": footage.parent / out, "--plot": None}, [footage])
+
+
+@pytest.mark.parametrize("name", ["x.pdf", "x.jpg", "x.png.svg"])
+def test_a_plot_of_another_kind_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match=rf"--plot {name}: a plot is a PNG; give a name that ends in .png"):
+        check_plot(Path(name))
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.PNG", "timeline", "/dev/null"])
+def test_any_other_plot_is_fine(name: str) -> None:
+    check_plot(Path(name))
 
 
 def test_two_outputs_of_one_name_are_refused(tmp_path: Path) -> None:
