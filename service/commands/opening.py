@@ -11,7 +11,8 @@ import torch
 
 from model.atomic import real_path
 from model.checkpoint import Checkpoint, bundled, load
-from model.clips import Clip
+from model.clips import Clip, FolderClip
+from model.deep_pictures import bits_used
 from model.detector import Precision
 from model.device import choose_device, choose_precision
 from model.footage import DEFAULT_FPS, PICTURES, VIDEOS, Footage, listed, open_footage
@@ -68,7 +69,7 @@ class Machine:
 
 
 def open_clips(paths: Sequence[Path], fps: float | None, reporter: Reporter) -> Footage:
-    """Opens footage, and says once what was passed over and which frame rate was assumed for folders.
+    """Opens footage, and says once what was passed over, what is dark, and which frame rate was assumed.
 
     Raises:
         FootageError: see `model.footage.open_footage`.
@@ -79,9 +80,20 @@ def open_clips(paths: Sequence[Path], fps: float | None, reporter: Reporter) -> 
             f"not read: {listed(footage.passed_over)}; unpack archives (a zip may be given by itself), and convert "
             "other videos to MP4"
         )
+    _say_what_is_dark(footage.clips, reporter)
     if footage.fps_assumed:
         reporter.say(f"numbered pictures are taken as {DEFAULT_FPS:g} frames a second; if they are not, give --fps")
     return footage
+
+
+def _say_what_is_dark(clips: Iterable[Clip], reporter: Reporter) -> None:
+    for clip in clips:
+        if isinstance(clip, FolderClip) and (bits := bits_used(clip)) is not None:
+            reporter.say(
+                f"clip {clip.name}: pictures of 16 bits use only the lowest {bits}, and are taken as the dark "
+                "pictures that they are then; scale them to 16 bits, or convert them to 8"
+            )
+            return  # the others are most likely of the same sensor
 
 
 def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path]) -> None:

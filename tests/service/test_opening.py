@@ -6,6 +6,8 @@ import io
 import os
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 import service.commands.opening
@@ -122,6 +124,17 @@ def test_what_is_passed_over_is_said_in_one_line(tmp_path: Path) -> None:
     (line,) = stream.getvalue().splitlines()
     assert line.startswith("not read: ")
     assert "b.zip" in line and "c.flv" in line and "notes.txt" not in line
+
+
+def test_pictures_that_use_few_of_their_16_bits_are_said_once(tmp_path: Path) -> None:
+    for name in ("01", "02", "03"):
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / "1.png"), np.full((8, 8), 60_000 if name == "01" else 4095, np.uint16))
+    stream = io.StringIO()
+    with open_clips([tmp_path], 10, Reporter(stream)):
+        pass
+    (line,) = stream.getvalue().splitlines()
+    assert line.startswith("clip 02: pictures of 16 bits use only the lowest 12")
 
 
 def test_videos_have_their_own_time(tmp_path: Path) -> None:
