@@ -25,7 +25,14 @@ __all__ = ["DEFAULT_FPS", "Clip", "Footage", "FootageError", "Frame", "Image", "
 
 DEFAULT_FPS = 10.0
 PICTURES = frozenset([".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"])
-VIDEOS = frozenset([".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv"])
+_MPEG = frozenset([".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts"])
+VIDEOS = _MPEG | {".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".avi", ".mkv", ".webm", ".wmv", ".asf"}
+_NOT_READ = (
+    *(".zip", ".7z", ".rar", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst"),  # a zip: where one is given
+    *(".flv", ".f4v", ".ogv", ".ogm", ".rm", ".rmvb", ".mxf", ".dv", ".dav", ".y4m", ".gif", ".mjpg", ".mjpeg"),
+    *(".h264", ".264", ".h265", ".265", ".hevc", ".m1v", ".m2v"),
+)
+"""Endings of what may hold footage, but is no clip where it lies in a folder or a zip."""
 _LOOKED_FOR = f"pictures ({', '.join(sorted(PICTURES))}) and videos ({', '.join(sorted(VIDEOS))})"
 
 
@@ -36,10 +43,12 @@ class Footage:
     Attributes:
         clips: in the natural order of their names (2 before 10), which are unique.
         fps_assumed: there are folders of frames, and `DEFAULT_FPS` was assumed for them.
+        passed_over: files in the folders and zips that look like footage but are not read: archives, other videos.
     """
 
     clips: list[Clip]
     fps_assumed: bool
+    passed_over: list[str] = field(default_factory=list)
     _open: ExitStack = field(default_factory=ExitStack, repr=False)
 
     def close(self) -> None:
@@ -73,15 +82,23 @@ def open_footage(paths: Sequence[Path], *, fps: float | None = None) -> Footage:
     if fps is not None and not (math.isfinite(fps) and fps > 0):
         raise FootageError(f"fps must be a positive number, not {fps}")
     found: list[_Found] = []
+    passed_over: list[str] = []
     with ExitStack() as opened:
         for path in paths:
-            part = list(_search(path, opened, fps))
+            part = list(_search(path, opened, fps, passed_over))
             if not part:
-                raise FootageError(f"{path}: holds no footage; looked for {_LOOKED_FOR}")
+                but = f"; not read: {listed(passed_over)}" if passed_over else ""
+                raise FootageError(f"{path}: holds no footage; looked for {_LOOKED_FOR}{but}")
             found += part
         clips = [clip.make(name) for name, clip in zip(_names(found), found, strict=True)]
         clips.sort(key=lambda clip: _natural(clip.name))
-        return Footage(clips, fps is None and any(isinstance(c, FolderClip) for c in clips), opened.pop_all())
+        assumed = fps is None and any(isinstance(clip, FolderClip) for clip in clips)
+        return Footage(clips, assumed, passed_over, opened.pop_all())
+
+
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """Names in one line, the first ones where they are many."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +134,7 @@ class _Folder:
         return file
 
 
-def _search(path: Path, opened: ExitStack, fps: float | None) -> Iterator[_Found]:
+def _search(path: Path, opened: ExitStack, fps: float | None, passed_over: list[str]) -> Iterator[_Found]:
     """The clips of one path the user gave."""
     whole = Path(os.path.abspath(path))  # not resolved: a clip goes by the name of the link that was given
     try:
@@ -127,9 +144,10 @@ def _search(path: Path, opened: ExitStack, fps: float | None) -> Iterator[_Found
     ending = whole.suffix.lower()
     if stat.S_ISDIR(mode):
         for folder, names in _walk(whole):
-            yield from _clips_of(_Folder(), str(folder), names, folder.parts[1:] or ("footage",), fps)
+            parts = folder.parts[1:] or ("footage",)
+            yield from _clips_of(_Folder(), str(folder), names, parts, fps, passed_over)
     elif stat.S_ISREG(mode) and ending in VIDEOS:
-        yield from _clips_of(_Folder(), str(whole.parent), [whole.name], whole.parent.parts[1:], fps)
+        yield from _clips_of(_Folder(), str(whole.parent), [whole.name], whole.parent.parts[1:], fps, passed_over)
     elif stat.S_ISREG(mode) and ending == ".zip":
         archive = Archive(path)
         opened.callback(archive.close)
@@ -139,7 +157,8 @@ def _search(path: Path, opened: ExitStack, fps: float | None) -> Iterator[_Found
         for inside, names in held.items():
             parts = (*whole.parts[1:], *inside.parts)
             folder_inside = "/".join(inside.parts)
-            yield from _clips_of(archive, folder_inside, names, parts, fps, parts[-1] if inside.parts else whole.stem)
+            label = parts[-1] if inside.parts else whole.stem
+            yield from _clips_of(archive, folder_inside, names, parts, fps, passed_over, label)
     else:
         videos = ", ".join(sorted(VIDEOS))
         raise FootageError(f"{path}: of unknown type; give a folder of frames, a video ({videos}) or a zip of either")
@@ -179,12 +198,13 @@ def _clips_of(
     names: Iterable[str],
     parts: tuple[str, ...],
     fps: float | None,
+    passed_over: list[str],
     label: str | None = None,
 ) -> Iterator[_Found]:
     """The clips directly in one folder: its pictures together, and each of its videos.
 
     `folder` is its path in `place`, `parts` its path from the root of the file system, `label` its name if it is not
-    the last of them.
+    the last of them. Files that are not read, but may hold footage, are added to `passed_over`.
     """
     pictures: list[tuple[int, str]] = []
     for name in names:
@@ -195,6 +215,8 @@ def _clips_of(
         elif ending in VIDEOS:
             make = partial(VideoClip, where=place.locate(file), open_file=partial(place.open, file))
             yield _Found(parts, PurePath(name).stem, name, make)
+        elif name.lower().endswith(_NOT_READ):
+            passed_over.append(place.locate(file))
     if pictures:
         pictures.sort()
         for (number, file), (again, other) in pairwise(pictures):

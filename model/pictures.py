@@ -13,6 +13,7 @@ import numpy as np  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
 from model.jpeg import DamagedError, decode_jpeg  # noqa: E402
+from model.tiff import page_count  # noqa: E402
 
 Image = NDArray[np.uint8]
 
@@ -52,6 +53,10 @@ def decode_image(data: bytes, *, colour: bool = False) -> Image:
             raise PictureError(f"damaged: {error}") from None
         if decoded is not None:
             return decoded
+    if (pages := page_count(data)) > 1:
+        raise PictureError(
+            f"holds {pages} pictures, of which one would be read; convert it to single pictures or a video"
+        )
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), _COLOUR if colour else _GRAY)
     except cv2.error as error:

@@ -105,7 +105,9 @@ def check_template(ids: Iterable[str], template_path: Path) -> TemplateReport:
     written = dict.fromkeys(ids)
     template: dict[str, None] = {}
     for line, fields in records(template_path, ("Id",)):
-        if not fields or not fields[0]:
+        if not fields:  # a blank line, as editors leave at the end
+            continue
+        if not fields[0]:
             raise TableError(f"{template_path}, line {line}: no Id")
         template[fields[0]] = None
     return TemplateReport(

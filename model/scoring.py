@@ -17,7 +17,8 @@ from model.ahead import ahead
 from model.chain import Chain, Scored
 from model.clips import Clip, Frame, OnBad
 from model.detector import Detector, Scores, score_of
-from model.frames import PictureSizeError, Prepared, Repair
+from model.fitting import fitting
+from model.frames import Prepared, Repair
 from model.pictures import Image
 from model.sampler import Decision, Sampler
 from model.states import State
@@ -139,7 +140,7 @@ class ClipScorer:
 
         Raises:
             FootageError: a frame cannot be read, and `skip_bad` is not set.
-            PictureSizeError: the pictures do not fit the model.
+            PictureSizeError: the pictures do not fit the model; with `skip_bad`, the first does not.
         """
         slot = self._frames.open()
         try:
@@ -150,12 +151,10 @@ class ClipScorer:
 
     def _items(self, clip: Clip, skip_bad: bool, on_bad: OnBad | None) -> Iterator[_Item]:
         sampler = Sampler(self._detector.config.frame_interval)
-        for frame in clip.frames(colour=self._detector.config.colour, skip_bad=skip_bad, on_bad=on_bad):
+        config = self._detector.config
+        for frame in fitting(clip, config.geometry, colour=config.colour, skip_bad=skip_bad, on_bad=on_bad):
             decision = sampler.offer(frame.pts, (frame.image.shape[0], frame.image.shape[1]))
-            try:
-                prepared = self._detector.prepare(frame.image, self._repair) if decision.take else None
-            except PictureSizeError as error:
-                raise PictureSizeError(f"frame {frame.number}: {error}") from error
+            prepared = self._detector.prepare(frame.image, self._repair) if decision.take else None
             yield _Item(frame, decision, prepared, sampler.explain())
 
     def _results(self, slot: int, items: Iterator[_Item]) -> Generator[_Result]:

@@ -121,8 +121,21 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     raise SystemExit(faults.TERMINATED)
 
 
+def _open_closed() -> None:
+    """Gives what was closed (`2>&-`, a daemon) an end that takes all; else the next file opened would become it.
+
+    In this order they take the numbers 0 to 2 again. `sys.__stdout__` stays None: a table for nobody is refused.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode)  # noqa: SIM115  # open to the end
+            os.set_inheritable(stream.fileno(), True)  # the service's children write there too
+            setattr(sys, name, stream)
+
+
 def main() -> None:
     """Runs the command line, and exits."""
+    _open_closed()
     signal.signal(signal.SIGTERM, _terminate)  # half-written files are removed on the way out
     if isinstance(sys.stdout, io.TextIOWrapper):
         # a file's name need not be valid UTF-8, nor a terminal know its letters

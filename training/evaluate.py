@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.checkpoint import Checkpoint
-from model.clips import Clip, bad_footage, frame_total
+from model.clips import Clip, FolderClip, bad_footage, frame_total
+from model.fitting import fitting
 from model.footage import Footage
 from model.frames import Geometry, PictureSizeError, Repair
 from model.offline import Offline
@@ -72,7 +73,7 @@ def evaluate(
         masks: pixel masks for the heat maps.
         repair: which repairs frames get (default: noise).
         corrupt_seed: put the competition's corruption on the frames, drawn from this seed.
-        skip_bad: leave out frames that cannot be read.
+        skip_bad: leave out frames that cannot be read or whose aspect is not that of their clip.
         plot: a PNG of the curves and every clip's timeline.
         say: called with what the user should know.
         progress: shows how far it is.
@@ -82,12 +83,13 @@ def evaluate(
         LabelError: labels or masks do not fit the footage.
     """
     detector = checkpoint.detector
+    numbers = _look(footage.clips, detector.config.geometry, skip_bad, progress)
+    left_out = {clip.name: _left_out(clip, numbers[clip.name]) for clip in footage.clips}
+    truth = load_labels(labels, numbers, left_out=left_out, warn=say)
+    source = None if masks is None else MaskSource(masks, numbers, left_out=left_out, warn=say)
     clips: list[Clip] = list(footage.clips)
     if corrupt_seed is not None:
         clips = [Corrupted(clip, corrupt_seed) for clip in clips]
-    numbers = _look(clips, detector.config.geometry, skip_bad, progress)
-    truth = load_labels(labels, numbers, warn=say)
-    source = None if masks is None else MaskSource(masks, numbers, warn=say)
     scorer = ClipScorer(detector, repair=repair)
     pixels = PixelAuc()
     rows: dict[str, list[Row]] = {}
@@ -146,13 +148,18 @@ def _look(clips: Sequence[Clip], geometry: Geometry, skip_bad: bool, progress: P
     with progress("checking footage", frame_total(clips)) as tick:
         for clip in clips:
             found = numbers.setdefault(clip.name, [])
-            for frame in clip.frames(skip_bad=True, on_bad=bad.append):
-                try:
-                    geometry.check(frame.image)
-                except PictureSizeError as error:
-                    raise PictureSizeError(f"clip {clip.name}, frame {frame.number}: {error}") from error
-                found.append(frame.number)
-                tick(1)
+            try:
+                for frame in fitting(clip, geometry, skip_bad=True, on_bad=bad.append):
+                    found.append(frame.number)
+                    tick(1)
+            except PictureSizeError as error:
+                raise PictureSizeError(f"clip {clip.name}, {error}") from error
     if bad and not skip_bad:
         raise bad_footage(bad)
     return numbers
+
+
+def _left_out(clip: Clip, read: Sequence[int]) -> list[int]:
+    """Numbers of the frames that cannot be read; of a video, which counts from 0, those up to its last good one."""
+    every = [number for number, _ in clip.files] if isinstance(clip, FolderClip) else range(max(read, default=-1) + 1)
+    return sorted(set(every) - set(read))

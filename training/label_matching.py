@@ -39,19 +39,23 @@ def match_clips(path: Path, clips: Collection[str], names: Collection[str], warn
     return matched
 
 
-def indices(path: Path, clip: str, count: int, numbers: Sequence[int], warn: Warn) -> NDArray[np.int64]:
-    """Which of `count` labels belongs to each frame: by rank where the counts agree, else by frame number."""
+def indices(
+    path: Path, clip: str, count: int, numbers: Sequence[int], left_out: Sequence[int], warn: Warn
+) -> NDArray[np.int64]:
+    """Which of `count` labels belongs to each frame: by rank where the counts agree, else by frame number.
+
+    A frame ranks among all of its clip, since labels are made for those that were `left_out` too.
+    """
     wanted = np.asarray(numbers, dtype=np.int64)
-    if len(wanted) == count:
-        ranks = np.empty(count, dtype=np.int64)
-        ranks[np.argsort(wanted, kind="stable")] = np.arange(count)
-        return ranks
+    every = np.sort(np.append(wanted, np.asarray(left_out, dtype=np.int64)))
+    if len(every) == count:
+        return np.searchsorted(every, wanted)
     if len(wanted) and not 0 <= wanted.min() <= wanted.max() < count:
         raise LabelError(
-            f"{path}: clip {clip}: {count} labels for {len(wanted)} frames, numbered {span(wanted)}: neither the "
+            f"{path}: clip {clip}: {count} labels for {len(every)} frames, numbered {span(every)}: neither the "
             f"counts agree nor does every frame number fall within the labels (counted from 0)"
         )
-    warn(f"{path}: clip {clip}: {count} labels for {len(wanted)} frames: matched by frame number, counted from 0")
+    warn(f"{path}: clip {clip}: {count} labels for {len(every)} frames: matched by frame number, counted from 0")
     return wanted
 
 

@@ -22,7 +22,11 @@ _log = logging.getLogger(__name__)
 
 
 def load_labels(
-    path: Path, clips: Mapping[str, Sequence[int]], *, warn: Warn = _log.warning
+    path: Path,
+    clips: Mapping[str, Sequence[int]],
+    *,
+    left_out: Mapping[str, Sequence[int]] | None = None,
+    warn: Warn = _log.warning,
 ) -> dict[str, NDArray[np.bool_]]:
     """Reads the label of every scored frame.
 
@@ -35,6 +39,7 @@ def load_labels(
             `.csv` with the header `clip,frame,label` (frames not listed are 0) or `clip,start,end` (abnormal
             intervals, both ends included; a clip without any is a row with both ends empty).
         clips: frame numbers scored, by clip name. Clips are matched by the same name, else by the same number.
+        left_out: numbers of the frames that cannot be read, by clip name; a frame's rank counts them.
         warn: called with what was left out or matched by a weaker rule.
 
     Returns:
@@ -44,19 +49,22 @@ def load_labels(
         LabelError: unreadable labels, values other than 0 and 1, a clip without labels, or labels that fit neither
             a clip's frame count nor its frame numbers.
     """
+    left_out = left_out or {}
     if not path.exists():
         raise LabelError(f"{path}: no such file or folder of labels")
     suffix = path.suffix.lower()
     if path.is_dir() or suffix == ".mat":
-        return MaskSource(path, clips, warn=warn).labels()
+        return MaskSource(path, clips, left_out=left_out, warn=warn).labels()
     if suffix == ".npz":
-        return _read_npz(path, clips, warn)
+        return _read_npz(path, clips, left_out, warn)
     if suffix == ".csv":
         return _read_csv(path, clips, warn)
     raise LabelError(f"{path}: labels are a .npz, .csv or .mat file, a folder of mask folders or of .mat files")
 
 
-def _read_npz(path: Path, clips: Mapping[str, Sequence[int]], warn: Warn) -> dict[str, BoolArray]:
+def _read_npz(
+    path: Path, clips: Mapping[str, Sequence[int]], left_out: Mapping[str, Sequence[int]], warn: Warn
+) -> dict[str, BoolArray]:
     labels: dict[str, BoolArray] = {}
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -69,7 +77,7 @@ def _read_npz(path: Path, clips: Mapping[str, Sequence[int]], warn: Warn) -> dic
                 if not np.isin(values, (0, 1)).all():
                     wrong = values[~np.isin(values, (0, 1))][0]
                     raise LabelError(f"{path}: {name} holds {wrong}: labels are 0 (normal) or 1 (abnormal)")
-                labels[clip] = values[indices(path, clip, len(values), clips[clip], warn)] != 0
+                labels[clip] = values[indices(path, clip, len(values), clips[clip], left_out.get(clip, ()), warn)] != 0
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise LabelError(f"{path}: cannot be read as .npz: {error}") from error
     return labels

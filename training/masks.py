@@ -34,13 +34,21 @@ class MaskSource:
     Args:
         path: the folder, or the `.mat` file.
         clips: frame numbers scored, by clip name, as for `load_labels`.
+        left_out: numbers of the frames that cannot be read, as for `load_labels`.
         warn: called with what was left out or matched by a weaker rule.
 
     Raises:
         LabelError: as `load_labels`.
     """
 
-    def __init__(self, path: Path, clips: Mapping[str, Sequence[int]], *, warn: Warn = _log.warning) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clips: Mapping[str, Sequence[int]],
+        *,
+        left_out: Mapping[str, Sequence[int]] | None = None,
+        warn: Warn = _log.warning,
+    ) -> None:
         self._masks: dict[str, dict[int, Path | tuple[MatVariable, int]]] = {}
         self._numbers = {clip: list(numbers) for clip, numbers in clips.items()}
         self._open: tuple[MatVariable, Sequence[NDArray[np.generic]]] | None = None
@@ -48,20 +56,22 @@ class MaskSource:
         sources: dict[str, Path] = folders or mats
         for clip, name in match_clips(path, clips, sources, warn).items():
             numbers = self._numbers[clip]
+            missing = (left_out or {}).get(clip, ())
             if folders:
                 files = _mask_files(sources[name])
-                if not set(numbers) <= files.keys():
-                    if len(files) != len(numbers):
-                        raise LabelError(
-                            f"{sources[name]}: {len(files)} masks for the {len(numbers)} frames of clip {clip}, "
-                            f"{span(files)} against {span(numbers)}: neither the frame numbers nor the counts agree"
-                        )
-                    warn(f"{sources[name]}: numbered {span(files)}, frames {span(numbers)}: matched by order")
-                    files = dict(zip(sorted(numbers), files.values(), strict=True))
+                every = sorted([*numbers, *missing])
+                if not set(every) <= files.keys() and len(files) == len(every):
+                    warn(f"{sources[name]}: numbered {span(files)}, frames {span(every)}: matched by order")
+                    files = dict(zip(every, files.values(), strict=True))
+                elif not set(numbers) <= files.keys():
+                    raise LabelError(
+                        f"{sources[name]}: {len(files)} masks for the {len(every)} frames of clip {clip}, "
+                        f"{span(files)} against {span(every)}: neither the frame numbers nor the counts agree"
+                    )
                 self._masks[clip] = {number: files[number] for number in numbers}
             else:
                 variable = find_variable(sources[name])
-                index = indices(sources[name], clip, variable.count, numbers, warn)
+                index = indices(sources[name], clip, variable.count, numbers, missing, warn)
                 self._masks[clip] = {n: (variable, int(i)) for n, i in zip(numbers, index, strict=True)}
 
     def mask(self, clip: str, number: int) -> NDArray[np.bool_]:

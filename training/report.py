@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model.detector import Calibration
+from model.encoder import EncoderName
 from training.coverage import LIMIT, Coverage
 from training.selftest import SelfTest
 
@@ -21,7 +22,8 @@ class TrainReport:
         frames: frames in all clips.
         minutes: minutes of footage.
         bad: frames or files left out.
-        windows: windows of moving cells seen.
+        encoder: what windows are of: moving cells (`stem`) or whole frames (`pixels`).
+        windows: windows seen.
         steps: steps of the fit.
         best_step: the step whose weights were kept.
         loss: training error there.
@@ -38,6 +40,7 @@ class TrainReport:
     frames: int
     minutes: float
     bad: int
+    encoder: EncoderName
     windows: int
     steps: int
     best_step: int
@@ -56,9 +59,10 @@ class TrainReport:
         """Plain text for the terminal."""
         c = self.calibration
         alarms = f"{c.alarms_per_hour:g} false alarm{'' if c.alarms_per_hour == 1 else 's'}"
+        of_cells = " of moving cells" if self.encoder == "stem" else ""
         lines = [
             f"learned from {self.clips} clips, {len(self.held_out_clips)} held out; {self.frames} frames "
-            f"({self.minutes:.1f} min), {self.windows} windows of moving cells, {self.seconds:.0f} s",
+            f"({self.minutes:.1f} min), {self.windows} windows{of_cells}, {self.seconds:.0f} s",
             f"error {_figure(self.loss)} on the clips learned from, {_figure(self.held_out_loss)} on held-out clips "
             f"(best at step {self.best_step} of {self.steps})",
             f"threshold {c.theta:.4g}, for at most {alarms} an hour; {c.alarms} seen on "

@@ -113,7 +113,7 @@ def train(
         detector.theta.fill_(calibration.theta)
         tests = _self_test(detector, parts, settings, progress)
         report = _report(
-            found, parts, windows, fitted, calibration, tests, coverage(stretches), time.monotonic() - started
+            found, config, parts, windows, fitted, calibration, tests, coverage(stretches), time.monotonic() - started
         )
         log.write("end", **report.to_json())
         provenance = Provenance(command, training=report.to_json())
@@ -234,6 +234,7 @@ def _self_test(detector: Detector, parts: Split, settings: TrainSettings, progre
 
 def _report(
     found: Survey,
+    config: DetectorConfig,
     parts: Split,
     windows: Reservoir,
     fitted: Fit,
@@ -248,6 +249,7 @@ def _report(
         frames=found.frames,
         minutes=found.seconds / 60,
         bad=len(found.bad),
+        encoder=config.encoder,
         windows=windows.seen,
         steps=fitted.history[-1].step,
         best_step=fitted.best.step,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.frames import Repair
-from service.commands.opening import Machine, check_outputs, open_clips
+from service.commands.opening import Machine, check_outputs, check_plot, open_clips
 from service.faults import InputError
 from service.progress import Reporter
 from training.evaluate import evaluate
@@ -44,6 +44,7 @@ def run(request: Request) -> None:
             raise InputError(f"{option} {path}: no such file or folder")
     given = [*request.paths, request.model, request.labels, *([] if request.masks is None else [request.masks])]
     check_outputs({"--plot": request.plot}, given)
+    check_plot(request.plot)
     with open_clips(request.paths, request.fps, reporter) as footage:
         evaluation = evaluate(
             request.machine.load(request.model),

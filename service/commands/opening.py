@@ -11,10 +11,11 @@ import torch
 
 from model.atomic import real_path
 from model.checkpoint import Checkpoint, bundled, load
-from model.clips import Clip
+from model.clips import Clip, FolderClip
+from model.deep_pictures import bits_used
 from model.detector import Precision
 from model.device import choose_device, choose_precision
-from model.footage import DEFAULT_FPS, PICTURES, VIDEOS, Footage, open_footage
+from model.footage import DEFAULT_FPS, PICTURES, VIDEOS, Footage, listed, open_footage
 from model.workers import Workers
 from service.faults import InputError
 from service.progress import Reporter
@@ -68,15 +69,31 @@ class Machine:
 
 
 def open_clips(paths: Sequence[Path], fps: float | None, reporter: Reporter) -> Footage:
-    """Opens footage, and says once which frame rate was assumed for folders.
+    """Opens footage, and says once what was passed over, what is dark, and which frame rate was assumed.
 
     Raises:
         FootageError: see `model.footage.open_footage`.
     """
     footage = open_footage(paths, fps=fps)
+    if footage.passed_over:
+        reporter.say(
+            f"not read: {listed(footage.passed_over)}; unpack archives (a zip may be given by itself), and convert "
+            "other videos to MP4"
+        )
+    _say_what_is_dark(footage.clips, reporter)
     if footage.fps_assumed:
         reporter.say(f"numbered pictures are taken as {DEFAULT_FPS:g} frames a second; if they are not, give --fps")
     return footage
+
+
+def _say_what_is_dark(clips: Iterable[Clip], reporter: Reporter) -> None:
+    for clip in clips:
+        if isinstance(clip, FolderClip) and (bits := bits_used(clip)) is not None:
+            reporter.say(
+                f"clip {clip.name}: pictures of 16 bits use only the lowest {bits}, and are taken as the dark "
+                "pictures that they are then; scale them to 16 bits, or convert them to 8"
+            )
+            return  # the others are most likely of the same sensor
 
 
 def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path]) -> None:
@@ -104,6 +121,16 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path]) ->
         if target in taken:
             raise InputError(f"{option} and {taken[target]} are both {path}: give two names")
         taken[target] = option
+
+
+def check_plot(path: Path | None) -> None:
+    """Refuses a name whose ending promises another kind of picture than is drawn.
+
+    Raises:
+        InputError
+    """
+    if path is not None and path.suffix.lower() not in ("", ".png"):
+        raise InputError(f"--plot {path}: a plot is a PNG; give a name that ends in .png")
 
 
 def _check_output(option: str, path: Path) -> None:

@@ -16,6 +16,7 @@ from model.atomic import atomic_path, open_atomic
 from model.checkpoint import Checkpoint
 from model.clips import Clip, frame_total
 from model.detector import Detector
+from model.fitting import fitting
 from model.footage import Footage
 from model.frames import PictureSizeError, Repair
 from model.offline import Offline
@@ -26,7 +27,7 @@ from model.smoothing import Smoothing
 from model.states import State
 from model.tables import Row, write_csv, write_jsonl
 from service.commands.heatmaps import HeatFiles
-from service.commands.opening import Machine, check_outputs, make_folder, open_clips
+from service.commands.opening import Machine, check_outputs, check_plot, make_folder, open_clips
 from service.commands.summary import Summary, counted
 from service.faults import InputError
 from service.progress import Reporter
@@ -79,8 +80,11 @@ def run(request: Request) -> None:
         InputError, FootageError, CheckpointError, TableError, DeviceError: with a message for the user.
     """
     reporter = Reporter()
+    if request.out == STDOUT and sys.__stdout__ is None:
+        raise InputError("--out -: standard output is closed; open it, or give a file")
     outputs = {"--out": None if request.out == STDOUT else request.out, "--plot": request.plot}
     check_outputs(outputs, [*request.paths, request.model, *([request.template] if request.template else [])])
+    check_plot(request.plot)
     if request.template is not None:
         check_template([], request.template)  # unreadable: said before the work, not after it
     with open_clips(request.paths, request.fps, reporter) as footage:
@@ -147,8 +151,8 @@ class _Job:
                         self._recorder.add(scored.row, image=scored.image, heat=scored.heat)
                     tick(1)
                     yield scored.row
-            except PictureSizeError as error:
-                raise InputError(f"clip {clip.name}: {error}") from error
+            except PictureSizeError as error:  # amid a clip: the first pictures were looked at before
+                raise InputError(f"clip {clip.name}, {error}, or leave such frames out with --skip-bad") from error
 
     def _final(self, live: Iterator[Row]) -> Iterator[Row]:
         """Rows as they go into the table."""
@@ -185,17 +189,12 @@ def _check_first_frames(footage: Footage, detector: Detector, skip_bad: bool) ->
         try:
             _check_first_frame(clip, detector, skip_bad)
         except PictureSizeError as error:
-            raise InputError(f"clip {clip.name}: {error}") from error
+            raise InputError(f"clip {clip.name}, {error}") from error
 
 
 def _check_first_frame(clip: Clip, detector: Detector, skip_bad: bool) -> None:
-    frames = clip.frames(skip_bad=skip_bad)
-    first = next(frames, None)
-    close: Callable[[], None] | None = getattr(frames, "close", None)
-    if close is not None:
-        close()
-    if first is not None:
-        detector.config.geometry.check(first.image)
+    with closing(fitting(clip, detector.config.geometry, skip_bad=skip_bad)) as frames:
+        next(frames, None)
 
 
 def _say_what_is_void(checkpoint: Checkpoint, offline: Offline, reporter: Reporter) -> None:

@@ -18,7 +18,7 @@ class Summary:
         seconds: of scoring, end to end: decoding, scores and table.
         repeated: frames thinned out because the footage is faster than the model; they repeat the last score.
         flipped: frames that flip repair turned.
-        skipped: frames and files left out because they cannot be read.
+        skipped: frames and files left out because they cannot be read or do not fit the model.
         anomalous: frames in the state `anomalous`.
         alarms: how often that state began.
         unscored: frames without any score, and the reasons, counted.
@@ -63,7 +63,7 @@ class Summary:
         rate = "" if self.frames_per_second is None else f" ({self.frames_per_second:.0f} frames/s)"
         lines = [f"{counted(self.clips, 'clip')}, {counted(self.frames, 'frame')} in {self.seconds:.1f} s{rate}"]
         if self.skipped:
-            lines.append(f"{self.skipped} frames or files that cannot be read were left out")
+            lines.append(f"{self.skipped} frames or files that cannot be used were left out")
         if self.repeated:
             repeat = "repeats" if self.repeated == 1 else "repeat"
             lines.append(

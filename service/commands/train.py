@@ -63,7 +63,7 @@ def run(request: Request) -> None:
             )
         except KeyboardInterrupt:
             kept = partial_checkpoint(request.out).exists()
-            raise KeyboardInterrupt(*(["--resume goes on"] if kept else [])) from None
+            raise KeyboardInterrupt("--resume goes on" if kept else "nothing was kept yet") from None
     print(json.dumps(report.to_json(), indent=2, allow_nan=False) if request.json else report.text())
     if report.interrupted:
         reporter.say(f"framewatch: interrupted; {request.out} holds the best so far; --resume goes on")

@@ -99,7 +99,13 @@ SmoothName = Annotated[
         show_default=False,
     ),
 ]
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out frames and files that cannot be read.")]
+SkipBad = Annotated[
+    bool,
+    typer.Option(
+        "--skip-bad",
+        help="Leave out frames and files that cannot be read; in scoring also stray pictures of another aspect.",
+    ),
+]
 Device = Annotated[
     str, typer.Option(metavar="auto|cpu|cuda", help="What computes; auto takes a GPU where there is one.")
 ]

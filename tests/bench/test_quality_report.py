@@ -28,6 +28,7 @@ def report(ratio: float | None = 1.0) -> TrainReport:
         frames=100,
         minutes=1.5,
         bad=0,
+        encoder="stem",
         windows=500,
         steps=10,
         best_step=10,

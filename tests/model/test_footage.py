@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from itertools import islice
 from pathlib import Path
 
@@ -50,6 +51,25 @@ def test_names_and_order(tmp_path: Path, given: str, tree: list[str], names: lis
         (tmp_path / file).write_bytes(b"not opened yet")
     with open_footage([tmp_path / given]) as footage:
         assert [clip.name for clip in footage.clips] == names
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+def test_what_may_be_footage_but_is_not_read_is_listed(tmp_path: Path, packed: bool) -> None:
+    names = ["a.mp4", "b.zip", "sub/c.FLV", "d.tar.gz", "notes.txt", "labels.json", "l.csv.gz", ".e.zip", "Thumbs.db"]
+    root = tmp_path / "r"
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"not opened yet")
+    given = Path(shutil.make_archive(str(tmp_path / "r"), "zip", root)) if packed else root
+    with open_footage([given]) as footage:
+        assert [clip.name for clip in footage.clips] == ["a"]
+        assert sorted(footage.passed_over) == [f"{given}/{name}" for name in ("b.zip", "d.tar.gz", "sub/c.FLV")]
+
+
+def test_a_folder_of_nothing_but_what_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "cam.zip").touch()
+    with pytest.raises(FootageError, match=r"holds no footage; looked for .*; not read: .*cam\.zip$"):
+        open_footage([tmp_path])
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"])

@@ -107,8 +107,14 @@ def test_template_report(tmp_path: Path) -> None:
     )
 
 
+def test_blank_lines_of_a_template_are_no_ids(tmp_path: Path) -> None:
+    template = tmp_path / "ids.csv"
+    template.write_text("Id,Predicted\n1_1,0\n\n\n")
+    assert check_template(["1_1"], template).ok
+
+
 @pytest.mark.parametrize(
-    ("content", "where"), [("", "line 1"), ("Name\n1_1\n", "line 1"), ("Id\n1_1\n\n", "line 3: no Id")]
+    ("content", "where"), [("", "line 1"), ("Name\n1_1\n", "line 1"), ("Id\n1_1\n,0\n", "line 3: no Id")]
 )
 def test_malformed_template(tmp_path: Path, content: str, where: str) -> None:
     template = tmp_path / "ids.csv"

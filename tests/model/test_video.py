@@ -24,12 +24,17 @@ from tests.model.drawn import clip_of, picture, write_video
         ("v.mp4", "libx264", "yuv420p"),
         ("v.mov", "mpeg4", "yuv420p"),
         ("v.m4v", "mpeg4", "yuv420p"),
+        ("v.3gp", "mpeg4", "yuv420p"),
+        ("v.3g2", "libx264", "yuv420p"),
         ("v.avi", "libx264", "yuv420p"),
         ("v.avi", "mjpeg", "yuvj420p"),
         ("v.mkv", "libx264", "yuv444p"),
         ("v.webm", "libvpx", "yuv420p"),
         ("v.ts", "libx264", "yuv420p"),
+        ("v.mts", "libx264", "yuv420p"),
+        ("v.m2ts", "libx264", "yuv420p"),
         ("v.wmv", "wmv2", "yuv420p"),
+        ("v.asf", "wmv2", "yuv420p"),
     ],
 )
 def test_frames_come_with_their_time_stamps(tmp_path: Path, name: str, codec: str, pixels: str) -> None:
@@ -46,7 +51,7 @@ def test_frames_come_with_their_time_stamps(tmp_path: Path, name: str, codec: st
     assert [frame.pts for frame in clip.frames()] == [frame.pts for frame in frames]
 
 
-@pytest.mark.parametrize("name", ["v.mpg", "v.mpeg"])
+@pytest.mark.parametrize("name", ["v.mpg", "v.mpeg", "v.vob"])
 def test_mpeg(tmp_path: Path, name: str) -> None:
     frames = list(clip_of(write_video(tmp_path / name, 30, codec="mpeg2video", rate=25)).frames())
     assert frames[-1].pts == pytest.approx(29 / 25, abs=1e-3)

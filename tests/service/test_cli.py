@@ -164,6 +164,42 @@ def test_names_that_the_terminal_cannot_show_are_printed_all_the_same(encoding: 
     assert (result.returncode, result.stdout.strip()) == (0, expected), result.stderr
 
 
+def test_closed_outputs_are_no_bug(tmp_path: Path) -> None:
+    """As a daemon has them."""
+    clips = write_clips(tmp_path / "clips", 1, 12)
+    checkpoint = write_checkpoint(tmp_path / "m.safetensors")
+
+    def run(closed: str, out: str) -> subprocess.CompletedProcess[str]:
+        words = ["-m", "service.cli", "score", str(clips), "--model", str(checkpoint), "--out", out, "--fps", "10"]
+        shell = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, *words]
+        return subprocess.run(shell, cwd=ROOT, capture_output=True, text=True)
+
+    for closed in (">&-", "2>&-", "<&- >&- 2>&-"):
+        table = tmp_path / f"{len(closed)}.csv"
+        ended = run(closed, str(table))
+        assert ended.returncode == 0, (closed, ended)
+        assert len(table.read_text().splitlines()) == 13
+    ended = run(">&-", "-")
+    assert ended.returncode == faults.INPUT
+    assert ended.stderr == "framewatch: --out -: standard output is closed; open it, or give a file\n"
+
+
+def test_ctrl_c_while_it_starts_is_quiet() -> None:
+    """One of the imports sends the signal, so that it surely comes amid them."""
+    code = (
+        "import os, signal, sys\n"
+        "class Interrupts:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name == 'typer': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupts())\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from service.entry import main\n"
+        "main()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (faults.INTERRUPTED, "", "")
+
+
 def test_whoever_stops_reading_ends_the_command_quietly(tmp_path: Path) -> None:
     clips = write_clips(tmp_path / "clips", 2, 400)
     checkpoint = write_checkpoint(tmp_path / "m.safetensors")

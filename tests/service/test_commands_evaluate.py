@@ -172,3 +172,4 @@ def test_a_model_that_is_none(desk: Path) -> None:
 
 def test_a_picture_that_would_overwrite_the_labels(desk: Path) -> None:
     assert "would overwrite what is read" in refuse(desk, "--plot", desk / "labels.npz")
+    assert "--plot x.pdf: a plot is a PNG" in refuse(desk, "--plot", "x.pdf")

@@ -51,6 +51,14 @@ def smoothed(found: list[Row]) -> list[float]:
     return [np.nan if row.smoothed is None else row.smoothed for row in found]
 
 
+def test_a_stray_picture_of_another_aspect_is_left_out_where_that_was_asked_for(desk: Path) -> None:
+    write_clip(Path("mixed/03"), 19)
+    write_clip(Path("mixed/03"), 1, first=9, height=96, width=96)
+    ended = score(desk, "--skip-bad", footage=Path("mixed"))
+    assert [row.frame for row in read_csv(Path("scores.csv"))] == [n for n in range(19) if n != 9]
+    assert "left out: clip 03, frame 9: picture is 96x96" in ended.err
+
+
 def test_every_frame_gets_a_row_in_the_default_table(desk: Path) -> None:
     ended = score(desk)
     assert Path("scores.csv").read_text().splitlines()[0] == ",".join(HEADER)

@@ -99,13 +99,19 @@ def test_a_folder_as_a_model(desk: Path) -> None:
 def test_pictures_of_another_aspect(desk: Path) -> None:
     write_clip(Path("square/03"), 3, height=96, width=96)
     message = refuse(desk, footage=Path("square"))
-    assert message.startswith("clip 03: picture is 96x96, the model was trained on 96x64")
+    assert message.startswith("clip 03, frame 0: picture is 96x96, the model was trained on 96x64")
 
 
 def test_pictures_that_change_their_aspect_on_the_way(desk: Path) -> None:
     write_clip(Path("mixed/03"), 9)
     write_clip(Path("mixed/03"), 9, first=9, height=96, width=96)
-    assert refuse(desk, footage=Path("mixed")).startswith("clip 03: frame 9: picture is 96x96")
+    message = refuse(desk, footage=Path("mixed"))
+    assert message.startswith("clip 03, frame 9: picture is 96x96")
+    assert message.endswith("or leave such frames out with --skip-bad")
+
+
+def test_a_plot_of_another_kind(desk: Path) -> None:
+    assert refuse(desk, "--plot", "x.pdf").startswith("--plot x.pdf: a plot is a PNG")
 
 
 @pytest.mark.parametrize("option", ["--out", "--plot"])

@@ -129,6 +129,22 @@ def test_ctrl_c_ends_with_130_and_the_best_model(normal: Path, monkeypatch: pyte
     assert "interrupted" not in resumed.out
 
 
+def test_ctrl_c_before_anything_is_kept_says_so(normal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Reporter.progress
+
+    @contextmanager
+    def progress(self: Reporter, label: str, total: int | None, unit: str = "frame") -> Iterator[Tick]:
+        with shown(self, label, total, unit) as tick:
+            if label == "learning":
+                raise KeyboardInterrupt
+            yield tick
+
+    monkeypatch.setattr(Reporter, "progress", progress)
+    ended = train(normal)
+    assert ended.code == faults.INTERRUPTED
+    assert ended.said.endswith("framewatch: interrupted; nothing was kept yet")
+
+
 def test_ctrl_c_while_the_threshold_is_sought_says_that_resume_goes_on(
     normal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,13 +6,15 @@ import io
 import os
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 import service.commands.opening
 from model.checkpoint import CheckpointError
 from model.clips import FootageError
 from model.device import DeviceError
-from service.commands.opening import Machine, check_outputs, find_model, make_folder, open_clips
+from service.commands.opening import Machine, check_outputs, check_plot, find_model, make_folder, open_clips
 from service.faults import InputError
 from service.progress import Reporter
 from tests.model.detectors import clip
@@ -57,6 +59,17 @@ def test_any_other_output_is_fine(footage: Path, out: str) -> None:
     check_outputs({"--out": footage.parent / out, "--plot": None}, [footage])
 
 
+@pytest.mark.parametrize("name", ["x.pdf", "x.jpg", "x.png.svg"])
+def test_a_plot_of_another_kind_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match=rf"--plot {name}: a plot is a PNG; give a name that ends in .png"):
+        check_plot(Path(name))
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.PNG", "timeline", "/dev/null"])
+def test_any_other_plot_is_fine(name: str) -> None:
+    check_plot(Path(name))
+
+
 def test_two_outputs_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--plot and --out are both"):
         check_outputs({"--out": tmp_path / "a.png", "--plot": tmp_path / "x" / ".." / "a.png"}, [])
@@ -99,6 +112,29 @@ def test_the_assumed_rate_of_folders_is_said_once(tmp_path: Path, fps: float | N
         assert len(footage.clips) == 2
     assert stream.getvalue().count("10 frames a second") == said
     assert stream.getvalue().count("--fps") == said
+
+
+def test_what_is_passed_over_is_said_in_one_line(tmp_path: Path) -> None:
+    write_moving_video(tmp_path / "v.mp4", 5)
+    for name in ("b.zip", "c.flv", "notes.txt"):
+        (tmp_path / name).touch()
+    stream = io.StringIO()
+    with open_clips([tmp_path], None, Reporter(stream)):
+        pass
+    (line,) = stream.getvalue().splitlines()
+    assert line.startswith("not read: ")
+    assert "b.zip" in line and "c.flv" in line and "notes.txt" not in line
+
+
+def test_pictures_that_use_few_of_their_16_bits_are_said_once(tmp_path: Path) -> None:
+    for name in ("01", "02", "03"):
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / "1.png"), np.full((8, 8), 60_000 if name == "01" else 4095, np.uint16))
+    stream = io.StringIO()
+    with open_clips([tmp_path], 10, Reporter(stream)):
+        pass
+    (line,) = stream.getvalue().splitlines()
+    assert line.startswith("clip 02: pictures of 16 bits use only the lowest 12")
 
 
 def test_videos_have_their_own_time(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_what_is_off_is_not_mentioned() -> None:
     made.repeated, made.skipped, made.flipped = 1, 2, 3
     lines = made.lines(Repair(flip=True), normalized=False)
     assert "1 frame repeats the last score: the footage is faster than the model" in lines
-    assert "2 frames or files that cannot be read were left out" in lines
+    assert "2 frames or files that cannot be used were left out" in lines
     assert "flip repair turned 3 frames" in lines
 
 

@@ -18,7 +18,7 @@ from model.footage import Footage, open_footage
 from model.frames import PictureSizeError, Repair
 from model.progress import no_progress
 from tests.model.detectors import HEIGHT, WIDTH, MemoryClip, clip, detector, pictures
-from tests.training.drawn import write_clips
+from tests.training.drawn import write_clip, write_clips
 from training.evaluate import Evaluation, evaluate, normalized_per_video
 from training.frame_metrics import frame_values
 from training.label_matching import LabelError
@@ -178,6 +178,28 @@ def test_what_is_unreadable_is_left_out_where_that_was_asked_for(tmp_path: Path)
         found, said = run(given, labels, skip_bad=True)
     assert len(found.rows["01"]) == 11
     assert any("frame_00003.jpg" in line for line in said)
+
+
+@pytest.mark.parametrize("bad", [1, 7, 12], ids=["the first", "amid", "the last"])
+def test_frames_keep_their_labels_where_one_of_them_is_left_out(tmp_path: Path, bad: int) -> None:
+    truth = np.array([0] * 6 + [1] * 6)
+    (write_clip(tmp_path / "test" / "01", 12, first=1) / f"frame_{bad:05d}.jpg").write_bytes(b"")
+    labels = write_labels(tmp_path / "labels.npz", c01=truth.tolist())
+    with open_footage([tmp_path / "test"], fps=10) as given:
+        found, _ = run(given, labels, skip_bad=True)
+    assert found.labels["01"].tolist() == np.delete(truth, bad - 1).tolist()
+
+
+def test_a_picture_of_another_aspect_amid_a_clip_is_left_out_as_a_bad_one_is(tmp_path: Path, labels: Path) -> None:
+    shots = list(clip(24, seed=1).shots)
+    shots[5] = (shots[5][0], pictures(1, height=64, width=64)[0])
+    given = footage(MemoryClip(shots, "01"), clip(20, seed=2, name="02"))
+    with pytest.raises(FootageError, match="clip 01, frame 5: picture is 64x64"):
+        run(given, labels)
+    found, said = run(given, labels, skip_bad=True)
+    assert [row.frame for row in found.rows["01"]] == [n for n in range(24) if n != 5]
+    assert found.labels["01"].tolist() == [False] * 11 + [True] * 12
+    assert any("clip 01, frame 5: picture is 64x64" in line for line in said)
 
 
 def test_pictures_of_another_aspect_are_refused_by_name(labels: Path) -> None:

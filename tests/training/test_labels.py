@@ -74,6 +74,30 @@ def test_clips_match_by_name_then_by_number(tmp_path: Path, said: list[str]) -> 
     assert said == [f"{tmp_path / 'l.npz'}: labels for clips that were not scored are left out: 1"]
 
 
+@pytest.mark.parametrize(
+    ("numbers", "left_out", "expected"),
+    [
+        ([1, 2, 4], [3], [0, 1, 1]),  # numbered from 1, one within
+        ([1, 2, 3], [4], [0, 1, 0]),  # ... and the last, so that every number is an index too
+        ([2, 3, 4], [1], [1, 0, 1]),
+        ([30, 40], [10, 20], [0, 1]),
+    ],
+)
+def test_a_frame_ranks_among_all_of_its_clip_those_left_out_too(
+    tmp_path: Path, said: list[str], numbers: list[int], left_out: list[int], expected: list[int]
+) -> None:
+    write_npz(tmp_path / "l.npz", {"01": [0, 1, 0, 1]})
+    loaded = load_labels(tmp_path / "l.npz", {"01": numbers}, left_out={"01": left_out}, warn=said.append)
+    assert listed(loaded) == {"01": expected}
+    assert said == []
+
+
+def test_labels_of_the_good_frames_alone_are_not_those_of_a_clip_with_a_bad_one(tmp_path: Path) -> None:
+    write_npz(tmp_path / "l.npz", {"01": [0, 1, 0]})
+    with pytest.raises(LabelError, match="clip 01: 3 labels for 4 frames, numbered 0 to 3"):
+        load_labels(tmp_path / "l.npz", {"01": [0, 2, 3]}, left_out={"01": [1]})
+
+
 def test_matching_by_number_is_said(tmp_path: Path, said: list[str]) -> None:
     write_npz(tmp_path / "l.npz", {"01": [0, 0, 1]})
     load_labels(tmp_path / "l.npz", {"01": [0, 2]}, warn=said.append)

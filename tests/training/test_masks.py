@@ -55,6 +55,29 @@ def test_mask_folder_by_order_where_only_the_counts_agree(tmp_path: Path, said: 
 
 
 @pytest.mark.parametrize(
+    ("first", "numbers", "left_out"),
+    [(0, [1, 2], [3]), (1, [0, 1], [2]), (1, [1, 2], [3])],
+    ids=["frames from 1", "masks from 1", "alike"],
+)
+def test_a_mask_of_a_frame_left_out_keeps_its_place(
+    tmp_path: Path, first: int, numbers: list[int], left_out: list[int]
+) -> None:
+    write_masks(tmp_path / "01", {f"{first + at}.png": spot(at == 1) for at in range(3)})
+    loaded = load_labels(tmp_path, {"01": numbers}, left_out={"01": left_out}, warn=lambda _: None)
+    assert listed(loaded) == {"01": [0, 1]}
+
+
+def test_a_frame_left_out_needs_no_mask(tmp_path: Path) -> None:
+    write_masks(tmp_path / "01", {"1.png": spot(0), "3.png": spot(1)})
+    assert listed(load_labels(tmp_path, {"01": [1, 3]}, left_out={"01": [2]})) == {"01": [0, 1]}
+
+
+def test_a_cell_of_a_frame_left_out_keeps_its_place(tmp_path: Path) -> None:
+    savemat(tmp_path / "1_label.mat", {"volLabel": cells(spot(0), spot(1), spot(0))})
+    assert listed(load_labels(tmp_path, {"01": [1, 2]}, left_out={"01": [3]})) == {"01": [0, 1]}
+
+
+@pytest.mark.parametrize(
     ("masks", "message"),
     [
         ({"1.png": spot(0), "2.png": spot(0)}, "2 masks for the 3 frames of clip 01, 1 to 2 against 0 to 2"),

@@ -22,6 +22,7 @@ REPORT = TrainReport(
     frames=4200,
     minutes=7.0,
     bad=0,
+    encoder="stem",
     windows=31_000,
     steps=900,
     best_step=700,
@@ -37,6 +38,10 @@ REPORT = TrainReport(
 
 def text(**changes: Any) -> str:
     return dataclasses.replace(REPORT, **changes).text()
+
+
+def test_whole_frames_are_called_no_cells() -> None:
+    assert "31000 windows, 81 s" in text(encoder="pixels")
 
 
 @pytest.mark.parametrize(
