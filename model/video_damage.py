@@ -10,7 +10,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 _SLACK = 2  # frames: containers miscount by one or two
-_ROUNDING = 0.25  # seconds: what ASF is off by
+_ROUNDING = 0.25  # seconds: what ASF is off by; AVI counts frames
 _LAST = 256  # frames of an index: they lie about as they are shown, so the very last are among them
 _SKIPPED = 256  # bytes: between two blocks there are some ten, at a new cluster some fifty
 _FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # the ASF object that holds the file's size
@@ -57,7 +57,8 @@ def cut_behind(
     if kind == "avi" and found < stream.frames - _SLACK and _riff_end(file) > file.seek(0, 2):
         return f"cut short: {found} of {stream.frames} frames are there"
     claimed = _duration(container, stream)
-    if interval is None or claimed is None or ended >= claimed - (_SLACK + 0.5) * interval - _ROUNDING:
+    rounding = 0.0 if kind == "avi" else _ROUNDING
+    if interval is None or claimed is None or ended >= claimed - (_SLACK + 0.5) * interval - rounding:
         return ""  # fewer frames alone are legal: dropped ones, and such as are not to be shown
     return f"damaged or cut short: its pictures end at {ended:.2f} s of {claimed:.2f} s"
 
