@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,6 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from service.client import Client, Message
-from service.subscription import SubscriberLimits
 from tests.e2e.given import FRAMES
 from tests.e2e.serving import Served, served, vanish
 from tests.model.detectors import INTERVAL
@@ -25,13 +25,16 @@ COUNT = 400
 """Frames; so many that the last cut comes before the last score."""
 
 
-def connections(service: Served, dice: random.Random, cuts: int) -> Iterator[Message]:
+def connections(service: Served, dice: random.Random, cuts: int, *, kept: bool) -> Iterator[Message]:
     """What many connections are told, one after the other; each but the last is cut off.
 
-    A cut loses what is on its way: the client goes on from the last message that it has read.
+    A cut loses what is on its way: the client goes on from the last message that it has read. What is not kept is
+    deleted before each connection, as retention does it.
     """
     since = "1:0"
     for number in range(cuts + 1):
+        if not kept:
+            service.monitor.store.upkeep.delete_scores(time.time(), COUNT)
         left = dice.randint(0, 2 * COUNT // cuts) if number < cuts else COUNT
         with (
             connect(f"{service.ws}/v1/streams/gate/scores?since={since}", proxy=None) as end,
@@ -52,8 +55,6 @@ def connections(service: Served, dice: random.Random, cuts: int) -> Iterator[Mes
 def test_after_fifty_cuts_every_seq_has_come_once_or_a_gap_said_which(tmp_path: Path, kept: bool) -> None:
     dice = random.Random(11)
     with served(tmp_path, replay_count=1000 if kept else 5) as running, Client(running.url, timeout=120) as client:
-        if not kept:
-            running.monitor.hub._limits = SubscriberLimits(replayed=10)
         client.create_stream(id="gate", policy="every")
 
         def push() -> None:
@@ -68,7 +69,7 @@ def test_after_fifty_cuts_every_seq_has_come_once_or_a_gap_said_which(tmp_path: 
             wait_for(lambda: any(score["seq"] >= COUNT // 8 for score in client.scores("gate", since="1:0")))
         got: list[int] = []
         missed: list[int] = []
-        for message in connections(running, dice, CUTS):
+        for message in connections(running, dice, CUTS, kept=kept):
             if message["type"] == "gap":
                 missed += range(message["first_seq"], message["seq"] + 1)
                 assert message["missed"] in (None, message["seq"] - message["first_seq"] + 1)
