@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import orjson
@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from service.client import Client, Message
-from tests.e2e.given import FRAMES
+from tests.e2e.given import FRAMES, send
 from tests.e2e.serving import Served, served, vanish
 from tests.model.detectors import INTERVAL
 from tests.waiting import wait_for
@@ -79,3 +79,23 @@ def test_after_fifty_cuts_every_seq_has_come_once_or_a_gap_said_which(tmp_path: 
     assert sorted(got + missed) == list(range(1, COUNT + 1))
     assert got == sorted(got)
     assert bool(missed) is not kept
+
+
+@pytest.mark.parametrize(("since", "missed"), [(5, [5]), (10, []), (12, [])])
+def test_the_numbers_of_a_purged_stream_go_on_when_it_is_made_again(
+    tmp_path: Path, since: int, missed: list[int]
+) -> None:
+    with served(tmp_path) as running, Client(running.url, timeout=120) as client:
+        client.create_stream(id="gate", policy="every")
+        send(client, "gate", 10)
+        client.delete_stream("gate", purge=True)
+        client.create_stream(id="gate", policy="every")
+        assert [message["seq"] for message in send(client, "gate", 5) if message["type"] == "score"] == [*range(11, 16)]
+        got = []
+        with closing(client.follow("gate", since=f"1:{since}")) as following:
+            for message in following:
+                got.append(message)
+                if message["type"] == "score" and message["seq"] == 15:
+                    break
+    assert [message["missed"] for message in got if message["type"] == "gap"] == missed
+    assert [message["seq"] for message in got if message["type"] == "score"] == list(range(max(10, since) + 1, 16))
