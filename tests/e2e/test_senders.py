@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 import pytest
 from websockets.sync.client import connect
@@ -11,6 +13,23 @@ from service.ingest import HEADER
 from tests.e2e.heard import read
 from tests.model.detectors import INTERVAL, pictures
 from tests.service.live import png
+
+
+@pytest.fixture(scope="module")
+def changes() -> dict[str, Any]:
+    return {"max_frame_bytes": 20_000}
+
+
+@pytest.mark.parametrize(("size", "said"), [(20_001, ["hello", "error"]), (20_001 + 65_536, ["hello"])])
+def test_a_frame_that_is_too_large_is_refused_in_words_unless_it_is_far_too_large(
+    client: Client, size: int, said: list[str]
+) -> None:
+    client.create_stream(id="gate")
+    with connect(f"{client._url.replace('http', 'ws')}/v1/streams/gate/ingest", proxy=None) as socket:
+        hello = orjson.loads(socket.recv(timeout=120))
+        socket.send(bytes(size))
+        assert [message["type"] for message in (hello, *map(orjson.loads, read(socket)))] == said
+        assert socket.close_code == 1009
 
 
 @pytest.mark.parametrize("query", ["", "&scores=0"])
