@@ -117,12 +117,19 @@ class Sampler:
         return self._gaps >= _SLOW_GAPS
 
     def explain(self) -> str:
-        """The reason for a too slow source with both rates in it; empty for any other source."""
+        """The reason for a too slow source with both rates in it, or for one that is so now and then what its steps
+        are; empty for any other source."""
         if not self.too_slow:
             return ""
-        model = 1 / self.interval
+        model, step = 1 / self.interval, median(self._steps)
+        if step <= LONGEST_STEP * self.interval:
+            return (
+                f"irregular source: most of its frames come at {1 / step:.3g} a second, but steps of over "
+                f"{LONGEST_STEP * self.interval:.3g} seconds come again and again, and no window fills; give it a "
+                f"constant frame rate (a video: ffmpeg -i in.mp4 -r {model:.3g} out.mp4)"
+            )
         return (
-            f"{Reason.TOO_SLOW}: its frames come at {1 / median(self._steps):.3g} a second, the model was trained "
+            f"{Reason.TOO_SLOW}: its frames come at {1 / step:.3g} a second, the model was trained "
             f"at {model:.3g} and needs at least {model / LONGEST_STEP:.3g}"
         )
 

@@ -80,23 +80,23 @@ class Ingest:
         self._member.watch.refused = lambda number, cause, detail: loop.call_soon_threadsafe(
             self._refused, number, cause, detail
         )
+        ending = asyncio.create_task(self._say_goodbye() if subscription is None else self._deliver(subscription))
         tasks: set[asyncio.Task[Any]] = {
             asyncio.create_task(self._receive()),
             asyncio.create_task(self._tell()),
+            ending,
         }
-        tasks.add(asyncio.create_task(self._ended.wait()))
         if subscription is None:
             tasks.add(asyncio.create_task(self._until_draining()))
-        else:
-            tasks.add(asyncio.create_task(self._deliver(subscription)))
         self._news.set()
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if self._ended.is_set():  # the last word is said by one task alone
+                await asyncio.wait({ending})
+                done.add(ending)
             for task in done:
                 with suppress(WebSocketDisconnect, RuntimeError):
                     task.result()
-            if self._ended.is_set():
-                await self._say_goodbye()
         finally:
             self._stream.on_room = None
             self._member.watch.refused = None
@@ -179,7 +179,7 @@ class Ingest:
     async def _deliver(self, subscription: Subscription) -> None:
         """Sends scores; ends as the session does, after what was said before."""
         ending = asyncio.create_task(self._ended.wait())
-        delivering = asyncio.create_task(subscription.deliver(self._send))
+        delivering = asyncio.create_task(subscription.deliver(self._pass_on))
         try:
             await asyncio.wait({ending, delivering}, return_when=asyncio.FIRST_COMPLETED)
             if not delivering.done():
@@ -190,6 +190,12 @@ class Ingest:
             ending.cancel()
             delivering.cancel()
             await asyncio.gather(ending, delivering, return_exceptions=True)
+
+    async def _pass_on(self, data: bytes) -> None:
+        """Sends what all subscribers are told, after what is for this one: nothing may come after `bye`."""
+        while self._said:
+            await self._send(self._said.popleft())
+        await self._send(data)
 
     async def _until_draining(self) -> None:
         await self._running.draining.wait()
@@ -205,7 +211,7 @@ class Ingest:
             await self._grant()
 
     async def _grant(self) -> None:
-        if self._stream.queue.policy != "every":
+        if self._stream.queue.policy != "every" or self._ended.is_set():
             return
         left = max(0, self._granted - self._received)
         more = self._stream.credit - left
@@ -235,9 +241,10 @@ class Ingest:
             await self._websocket.send_text(data.decode())
 
     async def _say_goodbye(self) -> None:
-        with suppress(WebSocketDisconnect, RuntimeError):
-            if self._close is REVOKED:
-                await self._send(messages.error("revoked", REVOKED.reason, stream=self._stream.id))
-            else:
-                await self._send(messages.bye(self._close.reason, stream=self._stream.id))
-            await self._websocket.close(self._close.code, self._close.reason)
+        """The last word to a client that wants no scores, when the session has ended."""
+        await self._ended.wait()
+        if self._close is REVOKED:
+            await self._pass_on(messages.error("revoked", REVOKED.reason, stream=self._stream.id))
+        else:
+            await self._pass_on(messages.bye(self._close.reason, stream=self._stream.id))
+        await self._websocket.close(self._close.code, self._close.reason)

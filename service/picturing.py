@@ -138,6 +138,12 @@ class Pictures:
                 await asyncio.wait_for(news.wait(), _LOOK_UNSCORED if unscored else _LOOK)
         raise StreamRemoved
 
+    async def until_removed(self, member: Member) -> None:
+        """Waits until a stream, which has a `viewer`, is not there any more."""
+        while not member.removed:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news[member.id].wait(), _LOOK)
+
     def _health(self, member: Member, latest: Latest | None) -> Health:
         """Of a stream, as its newest picture shows it: an old one is not live, whatever keeps the next one back."""
         if member.health is not Health.LIVE or latest is None:

@@ -12,8 +12,8 @@ from service.feeds import Feed
 from service.messages import GapReason
 from service.records import Score
 
-PAGE = 500
-"""Scores that are read from the store at once."""
+PAGE = 100
+"""Scores that are read from the store at once; so few that encoding them holds up nobody else."""
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,10 @@ class Position(NamedTuple):
         return f"{self.epoch}:{self.seq}"
 
 
-_BEGINNING = Position(1, 0)  # runs count from 1: whoever asks for 0:0 is told of no gap before it
+ANYWHERE = Position(0, 0)
+"""Of one who has no position yet: from the oldest run on of which anything is kept."""
+
+_BEGINNING = Position(1, 0)  # runs count from 1
 
 
 class Said(NamedTuple):
@@ -63,25 +66,27 @@ class History(Protocol):
 class Replay:
     """Goes from a position to one that the feed covers. What cannot be replayed becomes a gap.
 
+    However much is stored, a page of it is read when the one before has been taken: nothing grows.
+
     Attributes:
         at: where it is; all before it was replayed, or told to be missing.
     """
 
-    def __init__(self, feed: Feed, epoch: int, history: History, since: Position, *, most: int) -> None:
+    def __init__(self, feed: Feed, epoch: int, history: History, since: Position) -> None:
         """Makes it.
 
         Args:
             feed: of the subscription.
             epoch: this run of the service.
             history: what is stored.
-            since: the subscriber's position.
-            most: scores that are replayed, at most.
+            since: the subscriber's position. `ANYWHERE` of all streams is the beginning of this run: no other is kept.
         """
-        self.at = max(since, _BEGINNING)
+        self._anywhere = since == ANYWHERE
+        self.at = Position(epoch, 0) if self._anywhere and feed.stream is None else max(since, _BEGINNING)
         self._feed = feed
         self._epoch = epoch
         self._history = history
-        self._left = most
+        self._unread = False  # the store could not be read just now
 
     @property
     def there(self) -> bool:
@@ -93,13 +98,12 @@ class Replay:
         newest = Position(self._epoch, self._feed.newest)
         if self.at > newest or (self._feed.stream is None and self.at.epoch != self._epoch):
             yield [self._gap(newest, None, "unknown")]
-        elif self.at.epoch < self._epoch and not await self._is_stored():
+        elif self.at.epoch < self._epoch and not self._anywhere and not await self._is_stored():
             following = await self._read(self.at, 1)
             start = Position(following[0][0], following[0][1].seq - 1) if following else self._start
             yield [self._gap(start, None, "expired")]
         while not self.there:
-            page = await self._read(self.at, min(PAGE, self._left))
-            self._left -= len(page)
+            page = await self._read(self.at, PAGE)
             said: list[Said] = []
             for epoch, score in page:
                 if (epoch, score.seq) > (self._epoch, self._feed.newest):
@@ -126,7 +130,7 @@ class Replay:
         start = self._start
         if self.at.epoch == start.epoch:
             return [self._gap(start, start.seq - self.at.seq, "expired")]
-        if not self._left:  # there may be more than anybody has counted
+        if self._unread:  # there may be more than anybody has counted
             return [self._gap(start, None, "expired")]
         self.at = Position(self._epoch, 0)
         return [self._gap(start, start.seq, "expired")] if start.seq else []
@@ -143,10 +147,12 @@ class Replay:
         return bool(found) and found[0][0] == epoch and found[0][1].seq <= seq + 1
 
     async def _read(self, after: Position, limit: int) -> list[tuple[int, Score]]:
-        if self._feed.stream is None or limit <= 0:
+        self._unread = False
+        if self._feed.stream is None:
             return []
         try:
             return await asyncio.to_thread(self._history.history, self._feed.stream, after=after, limit=limit)
         except Exception:  # a store in trouble costs a subscriber what it would have replayed, and says so by a gap
             log.exception("stream %s: what is stored could not be read", self._feed.stream)
+            self._unread = True
             return []

@@ -20,6 +20,7 @@ from service.lifecycle import Lifecycle
 from service.member import Member
 from service.messages import Message
 from service.models import Model, ModelError, Models
+from service.numbers import Numbers
 from service.plan import make_plan
 from service.problems import Problem, not_found
 from service.readers.supervisor import CrewFacts
@@ -72,6 +73,7 @@ class Roster:
         self._hub = hub
         self._endings = Endings(scorer, announcer)
         self._recorder = recorder
+        self._numbers = Numbers(store.last_seq)
         self._in_loop = in_loop
         self._clock = clock
         self._members: dict[str, Member] = {}
@@ -88,7 +90,7 @@ class Roster:
             scorer,
             announcer,
             self.arrivals,
-            last_seq=store.last_seq,
+            last_seq=self._numbers.last,
             in_loop=in_loop,
             clock=clock,
         )
@@ -191,7 +193,7 @@ class Roster:
             if not same:
                 self._store.forget_reference(record.id)  # another camera shows another scene
             self._store.put_stream(record)  # before anything ends: the disk may be full
-            self._lifecycle.end(member)
+            self._end(member)
             self._store.put_stream(record)  # behind the last scores: the numbers go on after them
             successor = self._enter(record)
             self._lifecycle.begin(successor, stream)
@@ -209,7 +211,7 @@ class Roster:
         with self._changing:
             member = self.get(id)
             self._store.delete_stream(id)  # before anything ends: the disk may be full
-            self._lifecycle.end(member)
+            self._end(member)
             if purge:
                 self._store.delete_stream(id, purge=True)
             self._recorder.close(id, purge=purge)
@@ -305,9 +307,13 @@ class Roster:
         tampering = TamperingTracker(record.id, self._store.epoch, next_id=self._store.next_event_id)
         watch = Watch(tracker, tampering)
         member = self._members[record.id] = Member(record, watch, self._recorder.open(record.id))
-        newest = self._store.last_seq(record.id)
-        self._in_loop(partial(self._hub.open, record.id, newest))
+        self._in_loop(partial(self._hub.open, record.id, self._numbers.last(record.id)))
         return member
+
+    def _end(self, member: Member) -> None:
+        self._lifecycle.end(member)
+        if member.stream is not None:
+            self._numbers.keep(member.id, member.stream.seq)
 
     def _stream(self, record: StreamRecord, *, fresh: bool = False) -> Stream | None:
         """A stream that is to be scored, `fresh`: of another scene; None: there is no model for it yet."""

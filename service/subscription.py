@@ -50,13 +50,11 @@ class SubscriberLimits:
         queued: messages that wait for it, besides what it gets from the feed at first; then the oldest is dropped.
         patience: seconds that it may go on losing messages; then it is cut off.
         calm: seconds without a loss after which all is forgiven.
-        replayed: scores that it gets from the store, at most.
     """
 
     queued: int = 256
     patience: float = 15.0
     calm: float = 5.0
-    replayed: int = 20_000
 
 
 @dataclass(slots=True)
@@ -142,8 +140,15 @@ class Subscription:
                     for said in self._packed(page):
                         self.position = said.position
                         yield said.data
+                        if self._broken_off:
+                            break
         finally:
             self._leave(self)
+
+    @property
+    def _broken_off(self) -> bool:
+        """Whether it has ended amid what it missed, which may be long: whoever gave a position comes back with it."""
+        return self.close is not None and self._since is not None and not self.listening
 
     async def deliver(self, send: Callable[[bytes], Awaitable[object]]) -> Close:
         """Sends everything; a `send` that does not come back is given up once the subscription has ended.
@@ -185,11 +190,14 @@ class Subscription:
         newest = Position(self._epoch, self.feed.newest)
         since = self._since or newest
         yield [Said(self._hello(oldest, newest.seq), since)]
-        replay = Replay(self.feed, self._epoch, self._history, since, most=self._limits.replayed)
+        replay = Replay(self.feed, self._epoch, self._history, since)
         async with aclosing(replay.pages()) as pages:
             async for page in pages:
                 yield page
-        self._listen(replay.at.seq)
+                if self._broken_off:
+                    break
+        if not self._broken_off:
+            self._listen(replay.at.seq)
         while True:
             await self._wake.wait()
             if self._batch and self.close is None:

@@ -92,7 +92,19 @@ class _Viewer:
             await self._websocket.send_bytes(shown.jpeg)
             if shown.heat is not None:
                 await self._websocket.send_bytes(shown.heat)
-            await self._asked.wait()
+            await self._until_asked()
+
+    async def _until_asked(self) -> None:
+        """Also until the stream is removed: a viewer that asks for nothing is told too."""
+        waiting = {
+            asyncio.create_task(self._asked.wait()),
+            asyncio.create_task(self._running.pictures.until_removed(self._member)),
+        }
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
 
     async def _read(self) -> None:
         while (message := await self._websocket.receive())["type"] != "websocket.disconnect":

@@ -9,6 +9,7 @@ from model.sampler import Decision, Sampler
 from service.records import IncomingFrame
 
 _KINDS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
+_STILL = 30  # frames that have the time of the one before; of stamps in whole seconds fewer have it, as a rule
 _TOLERANCE = 1e-6  # of a period: stamps that were computed as n / fps count as exact
 
 
@@ -30,6 +31,8 @@ class Intake:
         self._sampler = Sampler(interval)
         self._passed: float | None = None
         self._due = 0.0
+        self._newest: float | None = None
+        self._still = 0
 
     def copy(self) -> Intake:
         """An intake in the same state, to go back to."""
@@ -43,9 +46,11 @@ class Intake:
         Raises:
             ValueError: the time stamp is not finite; the intake is as before.
         """
-        if self._capped(pts):
+        decision = None if self._capped(pts) else self._sampler.offer(pts, size)
+        self._still = self._still + 1 if pts == self._newest else 0
+        self._newest = pts
+        if decision is None:
             return None
-        decision = self._sampler.offer(pts, size)
         if self.max_rate is not None:
             period = 1 / self.max_rate
             late = self._passed is None or decision.restart or pts - self._due > period
@@ -56,6 +61,16 @@ class Intake:
     def explain(self) -> str:
         """Why the stream cannot be scored at all ("" if it can)."""
         return self._sampler.explain()
+
+    @property
+    def standstill(self) -> str:
+        """Why frames that come are all left out though their source seems to be well ("" if they are not)."""
+        if self._still < _STILL:
+            return ""
+        return (
+            f"time stamps stand still: {_STILL} frames and more have the time of the one before; "
+            "send the capture time of each frame"
+        )
 
     def _capped(self, pts: float) -> bool:
         if self.max_rate is None or self._passed is None:

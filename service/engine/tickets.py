@@ -47,6 +47,7 @@ class StreamTicket:
         self.decision: Decision | None = None
         self.refused: tuple[Dropped, str] | None = None
         self.explained = ""
+        self._standstill = ""
         self.decoding = False
         self.decode_seconds = 0.0
         self._unfit = False
@@ -122,6 +123,7 @@ class StreamTicket:
         self._before = self.run.intake.copy()
         self.decision = self.run.intake.offer(self.frame.pts, self._size)
         self.explained = self.run.intake.explain()
+        self._standstill = self.run.intake.standstill
 
     def conclude(self, result: Result, now: float) -> Outcome | None:
         """What became of the frame.
@@ -141,9 +143,9 @@ class StreamTicket:
                 stream.unfit = unscored(stream.id, self.frame, stream.frames_in, now, self.refused[1])
             return self._dropped(*self.refused)
         if self.decision is None:
-            return self._dropped(Dropped.RATE)
+            return self._dropped(Dropped.RATE, self._standstill)
         if not self.decision.take:
-            return self._dropped(Dropped.THINNED)
+            return self._dropped(Dropped.THINNED, self._standstill)
         if result.fault:
             return self._dropped(Dropped.FAULT, result.fault)
         return self._announced(self.decision, result, now)

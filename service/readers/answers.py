@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from service.readers.connecting import Inflow
+from service.readers.connecting import HEAD_END, Inflow
 from service.readers.failures import ErrorClass, ReadError
 
 MAX_HEAD: Final = 1 << 16
@@ -46,12 +46,12 @@ def read_answer(inflow: Inflow) -> Answer:
     Raises:
         ReadError: it does not come, or is none.
     """
-    return parse_answer(inflow.until(b"\r\n\r\n", MAX_HEAD))
+    return parse_answer(inflow.until(HEAD_END, MAX_HEAD))
 
 
 def parse_answer(head: bytes) -> Answer:
     """Take the head of an answer apart. Raises ReadError where it is none."""
-    first, *lines = head.decode("utf-8", "surrogateescape").split("\r\n")
+    first, *lines = head.decode("utf-8", "surrogateescape").replace("\r\n", "\n").split("\n")
     found = re.fullmatch(r"(?:HTTP|RTSP)/\d\.\d (\d{3})(?: .*)?", first)
     if found is None:
         raise ReadError(ErrorClass.CONNECTION, "what answers is no camera: it speaks another protocol")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import time
@@ -11,6 +12,13 @@ from service.addresses import AddressError, AddressProblem, CameraUrl, Endpoint,
 from service.networks import Networks
 from service.readers.failures import ErrorClass, ReadError
 
+LINE_END: Final = re.compile(rb"\r?\n")
+"""Of a line: CRLF; cheap cameras send LF alone."""
+
+HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
+"""Of the head of an answer: an empty line."""
+
+_LONGEST_END: Final = 4
 _CHUNK: Final = 1 << 16
 _BACKLOG: Final = 1 << 19
 """Bytes that wait in the kernel: about a second of video. Where more is let in, a reader that is slow for a while
@@ -75,15 +83,24 @@ class Inflow:
         del self.buffer[:size]
         return data
 
-    def until(self, end: bytes, limit: int) -> bytes:
-        """What comes before the next `end`, which is read too. Raises ReadError, also where that is over `limit`."""
+    def until(self, end: re.Pattern[bytes], limit: int) -> bytes:
+        """What comes before the next `end`, which is read too. Raises ReadError, also where that is over `limit`.
+
+        Args:
+            end: `LINE_END` or `HEAD_END`.
+            limit: bytes.
+        """
         searched = 0
-        while (at := self.buffer.find(end, searched)) < 0:
+        while (found := end.search(self.buffer, searched)) is None:
             if len(self.buffer) > limit:
-                raise ReadError(ErrorClass.CODEC, "the camera's answer is too long")
-            searched = max(0, len(self.buffer) - len(end) + 1)
+                raise ReadError(
+                    ErrorClass.CODEC,
+                    f"the camera's answer has no end within {limit} bytes: its lines have to end with CRLF or LF, and "
+                    "its head with an empty one",
+                )
+            searched = max(0, len(self.buffer) - _LONGEST_END + 1)
             self.more()
-        return self.exactly(at + len(end))[:at]
+        return self.exactly(found.end())[: found.start()]
 
     def interrupt(self) -> None:
         """Make every read fail, also the one that waits now."""

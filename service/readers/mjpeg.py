@@ -11,7 +11,7 @@ from model.pictures import PictureError, image_size
 from service.addresses import CameraUrl
 from service.networks import Networks
 from service.readers.answers import Answer, read_answer, refuse
-from service.readers.connecting import Inflow, connect
+from service.readers.connecting import LINE_END, Inflow, connect
 from service.readers.failures import ErrorClass, ReadError
 from service.readers.jpegs import Bytes, read_jpeg
 from service.readers.login import Login
@@ -135,9 +135,9 @@ class Chunks:
 
     def _next_size(self) -> int:
         if not self._first:
-            self._inflow.until(b"\r\n", 2)  # after the data of the chunk before
+            self._inflow.until(LINE_END, 2)  # after the data of the chunk before
         self._first = False
-        size = self._inflow.until(b"\r\n", 1024).partition(b";")[0].strip()
+        size = self._inflow.until(LINE_END, 1024).partition(b";")[0].strip()
         if not re.fullmatch(rb"[0-9a-fA-F]{1,8}", size):
             raise ReadError(ErrorClass.CONNECTION, "the camera's answer is damaged")
         if int(size, 16) == 0:

@@ -14,7 +14,7 @@ from typing import Final
 
 from service.addresses import CameraUrl
 from service.readers.answers import MAX_HEAD, Answer, parse_answer, refuse
-from service.readers.connecting import Inflow
+from service.readers.connecting import HEAD_END, Inflow
 from service.readers.failures import ErrorClass, ReadError
 from service.readers.login import Login
 from service.readers.rtp import Packet, parse_packet
@@ -133,7 +133,7 @@ class Session:
                 return head[0], self._inflow.exactly(int.from_bytes(head[1:], "big"))
             if first in (b"\r", b"\n"):
                 continue
-            head = first + self._inflow.until(b"\r\n\r\n", MAX_HEAD)
+            head = first + self._inflow.until(HEAD_END, MAX_HEAD)
             asked = re.match(rb"[A-Z_]+ \S+ RTSP/1.0", head)  # the camera's own request, which needs no answer
             answer = parse_answer(b"RTSP/1.0 200 OK" + head[asked.end() :] if asked else head)
             if answer.length > _MAX_BODY:

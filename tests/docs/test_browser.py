@@ -105,5 +105,5 @@ def test_the_page_s_blocks_send_to_the_end_and_follow(page: Any, place: Surround
             }}"""
         )
         until_scored(page, lines, 1)
-        assert followed == list(range(1, len(followed) + 1))
+        assert followed == list(range(followed[0], followed[0] + len(followed)))
         wait_for(lambda: client.stream("gate")["health"] == "ended")

@@ -74,12 +74,13 @@ def test_pushed_frames_come_back_as_scores(client: Client) -> None:
     client.create_stream(id="gate", policy="every")
     said = send(client, "gate")
     assert said[0]["type"] == "hello"
-    assert [message["seq"] for message in said if message["type"] == "score"] == list(range(1, 21))
+    before = said[0]["newest"]
+    assert [message["seq"] - before for message in said if message["type"] == "score"] == list(range(1, 21))
     assert said[-1]["type"] == "bye"
     view = client.stream("gate")
     assert (view["frames"], view["health"]) == (20, "ended")
     stored = list(client.scores("gate", limit=7))
-    assert [score["seq"] for score in stored] == list(range(1, 21))
+    assert [score["seq"] - before for score in stored] == list(range(1, 21))
     assert client.stream_picture("gate").startswith(b"\xff\xd8")
     assert client.stream_heat_map("gate").startswith(b"\xff\xd8")
 
@@ -155,14 +156,15 @@ def test_frames_cannot_be_pushed_where_there_is_no_stream(client: Client) -> Non
 
 def test_a_subscriber_gets_every_score_from_where_it_was(client: Client) -> None:
     client.create_stream(id="gate", policy="every")
-    epoch = send(client, "gate")[0]["epoch"]
+    hello = send(client, "gate")[0]
+    first = hello["newest"] + 6
     got = []
-    for message in client.follow("gate", since=f"{epoch}:5"):
+    for message in client.follow("gate", since=f"{hello['epoch']}:{first - 1}"):
         got.append(message)
-        if message.get("seq") == 20:
+        if message.get("seq") == first + 14:
             break
     assert got[0]["type"] == "hello"
-    assert [message["seq"] for message in got if message["type"] == "score"] == list(range(6, 21))
+    assert [message["seq"] for message in got if message["type"] == "score"] == list(range(first, first + 15))
 
 
 def test_all_streams_can_be_followed_at_once_in_batches(client: Client) -> None:
@@ -183,17 +185,18 @@ def test_all_streams_can_be_followed_at_once_in_batches(client: Client) -> None:
 
 def test_event_streams_carry_the_position_to_resume_from(client: Client) -> None:
     client.create_stream(id="gate", policy="every")
-    epoch = send(client, "gate", 10)[0]["epoch"]
+    hello = send(client, "gate", 10)[0]
+    epoch, first = hello["epoch"], hello["newest"] + 5
     url = f"{client._url}/v1/streams/gate/scores/sse"
     ids = []
-    with httpx2.stream("GET", url, headers={"Last-Event-ID": f"{epoch}:4"}, timeout=120) as response:
+    with httpx2.stream("GET", url, headers={"Last-Event-ID": f"{epoch}:{first - 1}"}, timeout=120) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
         for line in response.iter_lines():
             if line.startswith("id: "):
                 ids.append(line[4:])
             if len(ids) == 6:
                 break
-    assert ids == [f"{epoch}:{seq}" for seq in range(5, 11)]
+    assert ids == [f"{epoch}:{seq}" for seq in range(first, first + 6)]
 
 
 def test_a_deleted_stream_says_goodbye(client: Client) -> None:

@@ -163,6 +163,21 @@ def test_too_slow_source_says_so_with_both_rates() -> None:
     )
 
 
+def test_irregular_source_is_not_said_to_come_at_a_rate_that_would_do() -> None:
+    sampler = Sampler(0.1)
+    pts, told = 0.0, []
+    for step in [0.03, 0.05, 0.26, 0.05, 0.23] * 8:
+        pts += step
+        decision = sampler.offer(pts)
+        if decision.too_slow:
+            told.append(sampler.explain())
+    assert told
+    assert set(told) == {
+        "irregular source: most of its frames come at 20 a second, but steps of over 0.2 seconds come again and again, "
+        "and no window fills; give it a constant frame rate (a video: ffmpeg -i in.mp4 -r 10 out.mp4)"
+    }
+
+
 def test_too_slow_source_that_speeds_up_is_scored_again() -> None:
     sampler = Sampler(0.1)
     for n in range(10):

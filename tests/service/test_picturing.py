@@ -209,6 +209,21 @@ def test_a_viewer_gets_the_newest_picture_when_it_asks(service: Served) -> None:
             assert socket.close_code == 1000
 
 
+def test_a_viewer_that_asks_for_nothing_is_told_that_the_stream_was_deleted(service: Served) -> None:
+    with Client(service.url, timeout=60) as client:
+        client.create_stream(id="gate", policy="every")
+        with look(service, "") as socket:
+            with client.ingest("gate", header=True) as sender:
+                sender.send(png(pictures(1)[0]), captured=0.0)
+                list(sender.finish())
+            assert next_picture(socket, 1)[0]["type"] == "picture"
+            client.delete_stream("gate")
+            assert orjson.loads(socket.recv(timeout=60))["type"] == "bye"
+            with pytest.raises(ConnectionClosed):
+                socket.recv(timeout=60)
+            assert socket.close_code == 1000
+
+
 @pytest.mark.parametrize(("query", "status"), [("width=4", 422), ("width=x", 422), ("heat=maybe", 422)])
 def test_a_viewer_that_asks_for_what_there_is_not_is_refused(service: Served, query: str, status: int) -> None:
     with Client(service.url, timeout=60) as client:

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service import messages
+from service.hub import ENDED
 from service.messages import Message
-from service.replay import Position
-from service.subscription import SubscriberLimits
+from service.replay import PAGE, Position
+from service.subscription import REVOKED, SubscriberLimits
 from tests.service.said import (
     EPOCH,
     Said,
@@ -78,6 +79,41 @@ async def test_from_the_beginning_nothing_is_missing_before_the_first_run() -> N
     world.cam.say(2)
     got = await read(world.subscribe((0, 0)), lambda said: said.get("epoch") == EPOCH and said.get("seq") == 2)
     assert types(got) == ["hello"] + ["score"] * 5
+
+
+@pytest.mark.parametrize("earlier", [[], [(2, 1), (2, 2)]], ids=["made in this run", "made in an earlier run"])
+def test_whoever_has_no_position_is_told_of_no_gap_in_runs_before_the_stream(earlier: list[tuple[int, int]]) -> None:
+    @in_loop
+    async def body() -> None:
+        world = World()
+        world.stored.rows += [(epoch, score(n)) for epoch, n in earlier]
+        world.cam.say(50)
+        got = await read(world.subscribe((0, 0)), lambda said: said.get("epoch") == EPOCH and said.get("seq") == 50)
+        assert set(types(got)) == {"hello", "score"}
+        assert [(said["epoch"], said["seq"]) for said in got[1:]] == [*earlier, *[(EPOCH, n) for n in range(1, 51)]]
+
+    body()
+
+
+@in_loop
+async def test_whoever_has_no_position_is_told_what_the_run_it_begins_with_has_lost() -> None:
+    world = World()
+    world.stored.rows += [(2, score(n)) for n in range(4, 7)]
+    world.cam.say(2)
+    got = await read(world.subscribe((0, 0)), lambda said: said.get("epoch") == EPOCH and said.get("seq") == 2)
+    gap = got[1]
+    assert (gap["first_epoch"], gap["first_seq"], gap["epoch"], gap["seq"], gap["missed"]) == (2, 1, 2, 3, 3)
+    assert seqs(got) == [4, 5, 6, 1, 2]
+
+
+@in_loop
+async def test_whoever_has_no_position_is_told_of_a_gap_where_the_store_cannot_be_read() -> None:
+    world = World()
+    world.cam.say(2)
+    world.stored.broken = True
+    got = await read(world.subscribe((0, 0)), is_score(2))
+    assert [said["missed"] for said in got if said["type"] == "gap"] == [None]
+    assert seqs(got) == [1, 2]
 
 
 @in_loop
@@ -148,12 +184,89 @@ async def test_an_epoch_that_is_not_stored_any_more_is_a_gap_of_unknown_length()
 
 
 @in_loop
-async def test_a_replay_has_a_bound() -> None:
-    world = World(limits=SubscriberLimits(replayed=10))
+async def test_a_history_of_any_length_is_replayed_to_its_end_while_more_is_said() -> None:
+    world = World(kept=5)
+    world.stored.rows += [(1, score(n)) for n in range(1, 20_501)]
     world.cam.say(50)
-    got = await read(world.subscribe((EPOCH, 5)), is_score(50))
-    assert seqs(got) == [*range(6, 16), *range(31, 51)]
-    assert [said["missed"] for said in got if said["type"] == "gap"] == [15]
+    got: list[Said] = []
+    async with asyncio.timeout(120), aclosing(world.subscribe((0, 0)).__aiter__()) as said:
+        async for data in said:
+            got.append(orjson.loads(data))
+            if len(got) % 1000 == 0:
+                world.cam.say(10)  # more than the memory keeps, by the time that the next page is read
+            if is_score(world.cam.seq)(got[-1]) and got[-1]["epoch"] == EPOCH:
+                break
+    assert world.cam.seq == 250
+    assert set(types(got)) == {"hello", "score"}
+    assert seqs(got) == [*range(1, 20_501), *range(1, 251)]
+
+
+@pytest.mark.parametrize("batch_ms", [0, 10])
+def test_a_subscriber_that_is_replayed_is_told_at_once_of_the_end(batch_ms: int) -> None:
+    @in_loop
+    async def body() -> None:
+        world = World(kept=5)
+        world.cam.say(5000)
+        subscription = world.subscribe((EPOCH, 0), batch_ms=batch_ms)
+        got: list[Said] = []
+        ends = 2 if batch_ms else 50  # so many sendings later
+
+        async def send(data: bytes) -> None:
+            found = orjson.loads(data)
+            got.extend(found if isinstance(found, list) else [found])
+            nonlocal ends
+            ends -= 1
+            if not ends:
+                world.hub.end("cam")
+
+        async with asyncio.timeout(60):
+            assert await subscription.deliver(send) == ENDED
+        assert types(got)[-1] == "bye"
+        assert 0 < len(seqs(got)) <= PAGE
+        assert subscription.position == (EPOCH, seqs(got)[-1])
+
+    body()
+
+
+@in_loop
+async def test_a_key_that_is_revoked_during_a_replay_ends_it() -> None:
+    world = World(kept=5)
+    world.cam.say(5000)
+    subscription = world.subscribe((EPOCH, 0))
+    got: list[Said] = []
+    async with asyncio.timeout(60), aclosing(subscription.__aiter__()) as said:
+        async for data in said:
+            got.append(orjson.loads(data))
+            if len(got) == 730:
+                subscription.end(REVOKED)
+    assert (len(got), got[-1]["type"], got[-1]["code"]) == (731, "error", "revoked")
+
+
+@in_loop
+async def test_a_long_replay_leaves_the_others_their_turn() -> None:
+    world = World(kept=5)
+    world.cam.say(5000)
+    sent, at_once, most = 0, 0, 0
+
+    async def look() -> None:
+        nonlocal at_once
+        while True:
+            at_once = 0
+            await asyncio.sleep(0)
+
+    async def send(data: bytes) -> None:
+        nonlocal sent, at_once, most
+        sent, at_once = sent + 1, at_once + 1
+        most = max(most, at_once)
+        if sent == 5001:
+            world.hub.end("cam")
+
+    turns = asyncio.create_task(look())
+    async with asyncio.timeout(60):
+        await world.subscribe((EPOCH, 0)).deliver(send)
+    turns.cancel()
+    assert sent == 5002
+    assert most <= PAGE
 
 
 @in_loop
@@ -186,6 +299,21 @@ async def test_what_was_missed_of_all_streams_beyond_the_memory_is_a_gap() -> No
     assert [said["at"] for said in got[2:]] == list(range(21, 31))
     earlier = await read(world.hub.subscribe(None, since=Position(EPOCH - 1, 5)), lambda said: said["type"] == "gap")
     assert (earlier[1]["missed"], earlier[1]["at"]) == (None, 30)
+
+
+@pytest.mark.parametrize(("said", "missed"), [(30, []), (50, [10])])
+def test_whoever_has_no_position_gets_of_all_streams_what_the_memory_has_of_this_run(
+    said: int, missed: list[int]
+) -> None:
+    @in_loop
+    async def body() -> None:
+        world = World(kept_of_all=40)
+        world.cam.say(said)
+        got = await read(world.hub.subscribe(None, since=Position(0, 0)), lambda one: one.get("at") == said)
+        assert [one["missed"] for one in got if one["type"] == "gap"] == missed
+        assert seqs(got) == list(range(1 + sum(missed), said + 1))
+
+    body()
 
 
 @in_loop

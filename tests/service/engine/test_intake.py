@@ -126,3 +126,22 @@ def test_copy_goes_on_as_the_original_would_have(steps: list[float], cap: float 
     twin = intake.copy()
     expected = [intake.offer(pts, SIZE) for pts in stamps[at:]]
     assert [twin.offer(pts, SIZE) for pts in stamps[at:]] == expected
+
+
+@pytest.mark.parametrize("max_rate", [None, 2.0])
+def test_time_stamps_that_stand_still_are_told_until_they_move(max_rate: float | None) -> None:
+    intake = Intake(0.1, max_rate)
+    told = []
+    for pts in [1.0] * 40 + [1.1]:
+        intake.offer(pts, SIZE)
+        told.append(intake.standstill)
+    assert told[:30] == [""] * 30
+    assert all(reason.startswith("time stamps stand still: 30 frames and more") for reason in told[30:40])
+    assert told[40] == ""
+
+
+def test_stamps_of_whole_seconds_do_not_stand_still() -> None:
+    intake = Intake(0.1)
+    for n in range(300):
+        intake.offer(float(n // 30), SIZE)
+        assert intake.standstill == ""

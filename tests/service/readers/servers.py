@@ -238,6 +238,7 @@ class RtspCamera:
         first_timestamp: int = 4_294_900_000,  # wraps soon
         spoil: Callable[[int, bytes], bytes | None] = lambda at, packet: packet,
         then: Handler = silent,
+        line_end: str = "\r\n",
     ) -> None:
         """Makes it.
 
@@ -252,12 +253,13 @@ class RtspCamera:
             first_timestamp: of the first picture.
             spoil: makes of the n-th packet what is sent; None: nothing.
             then: what it does after the last picture.
+            line_end: of its answers.
         """
         self._units, self._hevc, self._interval = units, hevc, interval
         self._description = description or sdp("H265" if hevc else "H264")
         self._answers, self._fields = answers or {}, fields or {}
         self._channel, self._first = channel, first_timestamp
-        self._spoil, self._then = spoil, then
+        self._spoil, self._then, self._line_end = spoil, then, line_end
 
     def __call__(self, connection: Connection) -> None:
         while request := connection.request():
@@ -272,7 +274,8 @@ class RtspCamera:
                 lines.append("Session: 12345678;timeout=60")
             if body:
                 lines.append(f"Content-Type: application/sdp\r\nContent-Length: {len(body)}")
-            connection.send("\r\n".join([*lines, "", body]).encode())
+            head = "\r\n".join([*lines, "", ""]).replace("\r\n", self._line_end)
+            connection.send((head + body).encode())
             if method == "PLAY":
                 self._play(connection)
                 self._then(connection)

@@ -84,6 +84,27 @@ def test_chunks_are_put_together(size: int) -> None:
     assert str(error) == "the camera ended the stream"
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("dripping", [False, True])
+def test_lines_may_end_with_lf_alone(chunked: bool, dripping: bool) -> None:
+    data = b"".join(part(one).replace(one, b"").replace(b"\r\n", b"\n") + one for one in PICTURES)
+    head = HEAD.replace(b"\r\n", b"\n")
+    if chunked:
+        head = head.replace(b"\n\n", b"\nTransfer-Encoding: chunked\n\n")
+        data = b"%x\n%b\n0\n\n" % (len(data), data)
+
+    def handler(connection: Connection) -> None:
+        connection.request()
+        for at in range(len(head)) if dripping else ():
+            connection.send(head[at : at + 1])
+        connection.send(data if dripping else head + data)
+
+    with FakeCamera(handler) as camera:
+        found, error = read(camera.url())
+    assert data_of(found) == PICTURES
+    assert error.error_class is ErrorClass.CONNECTION
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
@@ -134,7 +155,12 @@ def test_pictures_of_any_size_come_up_to_the_limit() -> None:
         (answering("200 OK", "Content-Type: image/jpeg"), ErrorClass.CODEC, "single picture"),
         (body(b"", b"SSH-2.0-OpenSSH_9\r\n\r\n"), ErrorClass.CONNECTION, "another protocol"),
         (body(b"", b"\r\n\r\n"), ErrorClass.CONNECTION, "another protocol"),
-        (body(b"x" * 200_000, b""), ErrorClass.CODEC, "too long"),
+        (
+            body(b"x" * 200_000, b""),
+            ErrorClass.CODEC,
+            "no end within 65536 bytes: its lines have to end with CRLF or LF",
+        ),
+        (body(b"x" * 200_000, b"HTTP/1.1 200 OK\rContent-Type: x\r\r"), ErrorClass.CODEC, "to end with CRLF or LF"),
         (body(b""), ErrorClass.CONNECTION, "ended the connection"),
         (lambda connection: None, ErrorClass.CONNECTION, "ended the connection"),
     ],

@@ -90,6 +90,10 @@ def test_packets_may_come_on_another_channel(units: list[list[bytes]]) -> None:
     assert numbers(read(RtspCamera(units, channel=6, then=hang_up))[0]) == list(range(COUNT))
 
 
+def test_lines_may_end_with_lf_alone(units: list[list[bytes]]) -> None:
+    assert numbers(read(RtspCamera(units, line_end="\n", then=hang_up))[0]) == list(range(COUNT))
+
+
 def test_parameter_sets_may_come_in_the_description_alone(units: list[list[bytes]]) -> None:
     sets = [unit for unit in units[0] if unit[0] & 0x1F in (7, 8)]
     without = [[unit for unit in one if unit[0] & 0x1F not in (7, 8)] for one in units]
