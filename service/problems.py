@@ -40,6 +40,7 @@ class Problem(Exception):
         detail: what is wrong and what to do, in words.
         errors: one entry for each part of the request that is wrong.
         retry_after: seconds after which it may work; None: it will not by itself.
+        location: path of what the request made all the same; None: nothing.
     """
 
     def __init__(
@@ -49,12 +50,14 @@ class Problem(Exception):
         *,
         errors: Sequence[Mapping[str, Any]] = (),
         retry_after: int | None = None,
+        location: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.errors = tuple(errors)
         self.retry_after = retry_after
+        self.location = location
 
 
 def not_found(what: str, id: object) -> Problem:
@@ -139,6 +142,8 @@ def respond(problem: Problem, instance: str) -> Response:
     headers = {"Cache-Control": "no-store"}
     if problem.retry_after is not None:
         headers["Retry-After"] = str(problem.retry_after)
+    if problem.location is not None:
+        headers["Location"] = problem.location
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if problem.status == 500:
