@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import httpx2
 import pytest
 
+from service.auth import mint
 from service.client import Client, ServiceError
 from service.problems import Problem
+from service.store import KeyFile
 from tests.e2e.given import footage
-from tests.e2e.serving import Served
+from tests.e2e.serving import Served, served
 from tests.model.drawn import write_video
 
 Send = Callable[..., dict[str, Any]]
@@ -108,3 +111,18 @@ def test_an_upload_is_remembered_though_its_job_is_deleted_while_somebody_waits(
     with pytest.raises(ServiceError, match="404"):
         client.post_videos([write_video(tmp_path / "v.mp4", 12)], wait=True, request="deleted")
     assert service.monitor.store.requests.find(("", "videos", "deleted")) is not None
+
+
+def test_whoever_may_only_upload_gets_the_scores_in_the_answer_and_looks_at_nothing_later(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.mp4", 12)
+    with served(tmp_path / "data", auth="on") as running:
+        key, record = mint("uploader", ("ingest",), time.time())
+        with KeyFile(running.monitor.settings.data_dir) as keys:
+            keys.put(record)
+        running.monitor.access._read_at = float("-inf")
+        with Client(running.url, key=key, timeout=120) as uploader:
+            found = uploader.post_videos([path], wait=True)
+            assert len(found["scores"]) == 12
+            with pytest.raises(ServiceError, match="has the scopes ingest") as error:
+                uploader.job_scores(found["job"]["id"])
+        assert error.value.status == 403
