@@ -38,6 +38,7 @@ from service.api import (
     what_if,
 )
 from service.logs import RequestLog
+from service.methods import Heads
 from service.monitor import Monitor
 from service.patience import Patience
 from service.problems import Problem
@@ -83,6 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.monitor = monitor
     problems.install(app, most_uploaded=settings.max_upload_bytes)
+    app.add_middleware(Heads)
     if settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -20,6 +20,7 @@ from starlette.websockets import WebSocket, WebSocketState
 
 from service import messages
 from service.addresses import AddressError
+from service.methods import allowed
 from service.models import ModelError, UnknownModelError
 from service.plan import OptionError
 from service.scorer import ScorerError
@@ -40,6 +41,7 @@ class Problem(Exception):
         detail: what is wrong and what to do, in words.
         errors: one entry for each part of the request that is wrong.
         retry_after: seconds after which it may work; None: it will not by itself.
+        location: path of what the request made all the same; None: nothing.
     """
 
     def __init__(
@@ -49,12 +51,14 @@ class Problem(Exception):
         *,
         errors: Sequence[Mapping[str, Any]] = (),
         retry_after: int | None = None,
+        location: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.errors = tuple(errors)
         self.retry_after = retry_after
+        self.location = location
 
 
 def not_found(what: str, id: object) -> Problem:
@@ -90,7 +94,7 @@ def install(app: FastAPI, *, most_uploaded: int | None = None) -> None:
 
 
 class PlainRefusals:
-    """Makes a problem of the one refusal that the framework writes as plain text: a body announced too large."""
+    """Makes problems of the refusals that the framework writes as plain text, such as of a body announced too large."""
 
     def __init__(self, app: ASGIApp, most_uploaded: int | None) -> None:
         self._app = app
@@ -100,24 +104,26 @@ class PlainRefusals:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        replaced = False
+        plain: Message | None = None
 
         async def answer(message: Message) -> None:
-            nonlocal replaced
-            if message["type"] == "http.response.start" and message["status"] == 413:
-                kind = Headers(raw=message["headers"]).get("content-type", "")
-                replaced = kind.startswith("text/plain")
-                if replaced:
-                    await respond(self._refusal(scope["path"]), scope["path"])(scope, receive, send)
-            if not replaced:
+            nonlocal plain
+            if message["type"] == "http.response.start" and _is_plain_refusal(message):
+                plain = message
+            elif plain is None:
                 await send(message)
+            elif not message.get("more_body", False):
+                problem = self._refusal(plain["status"], scope["path"], message.get("body", b"").decode())
+                response = respond(problem, scope["path"])
+                response.headers.update(_kept(plain))
+                await response(scope, receive, send)
 
         await self._app(scope, receive, answer)
 
-    def _refusal(self, path: str) -> Problem:
-        if self._most_uploaded is not None and _UPLOADS in path:
+    def _refusal(self, status: int, path: str, said: str) -> Problem:
+        if status == 413 and self._most_uploaded is not None and _UPLOADS in path:
             return upload_too_large(self._most_uploaded)
-        return Problem(413, "the body is too large")
+        return Problem(status, _PLAIN.get(status, said))
 
 
 def respond(problem: Problem, instance: str) -> Response:
@@ -139,6 +145,8 @@ def respond(problem: Problem, instance: str) -> Response:
     headers = {"Cache-Control": "no-store"}
     if problem.retry_after is not None:
         headers["Retry-After"] = str(problem.retry_after)
+    if problem.location is not None:
+        headers["Location"] = problem.location
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if problem.status == 500:
@@ -151,6 +159,8 @@ async def _answer(connection: HTTPConnection, error: Exception) -> Response | No
     response = respond(problem, connection.url.path)
     if isinstance(error, HTTPException) and error.headers:
         response.headers.update(error.headers)
+    if problem.status == 405:
+        response.headers["Allow"] = allowed(connection)  # the framework names those of one route
     if isinstance(connection, WebSocket):
         await _end_websocket(connection, problem, response)
         return None  # a second response would be one too many
@@ -186,6 +196,16 @@ def _problem_of(error: Exception) -> Problem:
     return Problem(500, "the service failed on this request; its log says why")
 
 
+def _is_plain_refusal(message: Message) -> bool:
+    return message["status"] >= 400 and Headers(raw=message["headers"]).get("content-type", "").startswith("text/plain")
+
+
+def _kept(message: Message) -> dict[str, str]:
+    """The headers of an answer, but for those of its body."""
+    of_body = ("content-type", "content-length")
+    return {name: value for name, value in Headers(raw=message["headers"]).items() if name not in of_body}
+
+
 def _invalid(error: ValidationException) -> Problem:
     """Names each part that is wrong. What was sent is not repeated: it may hold a password."""
     faults = [
@@ -206,6 +226,9 @@ def _phrase(status: int) -> str:
     except ValueError:
         return "Error"
 
+
+_PLAIN = {413: "the body is too large", 416: "the file has no such part: `Content-Range` says how long it is"}
+"""What the framework does not say, or says in other words."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 

@@ -67,6 +67,7 @@ _SAID = {
     409: "It does not fit the state of things",
     413: "Too large",
     415: "Not a video",
+    416: "The file has no such part",
     422: "The request is not valid",
     429: "Too many; come back later",
     503: "At capacity, or not ready",

@@ -58,7 +58,7 @@ async def label_event(id: EventId, body: EventChange, running: Running, request:
     operation_id="read_clip",
     dependencies=[READ],
     response_class=Response,
-    responses={**problems(404), 200: {"content": {"video/mp4": {}}, "description": "MP4, H.264; byte ranges"}},
+    responses={**problems(404, 416), 200: {"content": {"video/mp4": {}}, "description": "MP4, H.264; byte ranges"}},
 )
 async def clip(id: EventId, running: Running, download: bool = False) -> Response:
     """The video of an event, with the seconds before and after it; `download` names it as a file to be kept."""
@@ -70,7 +70,7 @@ async def clip(id: EventId, running: Running, download: bool = False) -> Respons
     operation_id="read_snapshot",
     dependencies=[READ],
     response_class=Response,
-    responses={**problems(404), 200: {"content": {"image/jpeg": {}}, "description": "JPEG"}},
+    responses={**problems(404, 416), 200: {"content": {"image/jpeg": {}}, "description": "JPEG"}},
 )
 async def snapshot(id: EventId, running: Running) -> Response:
     """The picture of an event's peak; while it goes on, of its begin."""
@@ -82,7 +82,7 @@ async def snapshot(id: EventId, running: Running) -> Response:
     operation_id="read_event_heatmap",
     dependencies=[READ],
     response_class=Response,
-    responses={**problems(404), 200: {"content": {"image/png": {}}, "description": "PNG"}},
+    responses={**problems(404, 416), 200: {"content": {"image/png": {}}, "description": "PNG"}},
 )
 async def heat_map(id: EventId, running: Running) -> Response:
     """The heat map of an event's peak, to be laid over its picture: black over yellow, the threshold, to white."""

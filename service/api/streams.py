@@ -37,8 +37,8 @@ async def create(
     """Make a stream, of a camera or one that frames are pushed to."""
     roster = running.roster
     place = place_of(request, "streams", name)
-    content = digest(body.model_dump(mode="json"))
-    async with running.repeats.claim(place, content, exists=roster.has) as claim:
+    async with running.repeats.claim(place, exists=roster.has) as claim:
+        claim.asks(digest(body.model_dump(mode="json")))
         if claim.made is None:
             record = body.record(body.id or secrets.token_hex(6))
             await asyncio.to_thread(claim.remember, record.id)

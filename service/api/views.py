@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, Strict
 
 from service.addresses import redact
 from service.member import Member
@@ -19,7 +19,8 @@ from service.records import (
 )
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-Point = tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]
+_Part = Annotated[float, Field(ge=0, le=1)]
+Point = Annotated[tuple[_Part, _Part], Strict(False)]  # JSON has no tuples
 Polygon = Annotated[list[Point], Field(min_length=3, max_length=200)]
 
 _LAST = 253_402_300_799  # seconds since 1970: the end of the year 9999, which is the last that an answer can say
@@ -44,9 +45,9 @@ def moment(seconds: float | None) -> Any:
 
 
 class Body(BaseModel):
-    """What a client sends: nothing unknown, no infinite numbers."""
+    """What a client sends: nothing unknown, no infinite numbers, and no text or truth value in place of a number."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
 
 class OptionsBody(Body):
@@ -57,7 +58,7 @@ class OptionsBody(Body):
     smoothing: float | None = Field(None, ge=0, le=3600, description="Seconds of the rolling mean.")
     policy: Policy = Field("latest", description="`latest` drops the oldest waiting frame, `every` holds back.")
     max_rate: float | None = Field(None, gt=0, le=1000, description="Frames a second that are scored at most.")
-    muted_until: Annotated[AwareDatetime, AfterValidator(_told)] | None = Field(
+    muted_until: Annotated[AwareDatetime, Strict(False), AfterValidator(_told)] | None = Field(
         None, description="Events before it are recorded and not announced."
     )
     mask: list[Polygon] = Field(

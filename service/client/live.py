@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import cast
 
-import orjson
 from websockets.exceptions import ConnectionClosed
 
 from service.client.connection import LISTENER, Connection, part
@@ -66,10 +65,13 @@ class Live(Connection):
             ServiceError: refused, or the connection was closed other than in peace.
         """
         with self._websocket(f"/v1/streams/{part(id)}/picture", LISTENER, width=width, heat=heat) as socket:
-            try:
-                while (message := cast(Message, orjson.loads(socket.recv())))["type"] == "picture":
+            for message in messages_of(socket):
+                if message["type"] != "picture":
+                    continue  # how the connection is closed, which comes next, says the rest
+                try:
                     parts = [cast(bytes, socket.recv()) for _ in range(1 + heat)]
-                    yield Shown(message, parts[0], parts[1] if heat else None)
+                except ConnectionClosed as error:
+                    raise closing(error, "") from None
+                yield Shown(message, parts[0], parts[1] if heat else None)
+                with suppress(ConnectionClosed):  # why is still there to be read
                     socket.send("next")
-            except ConnectionClosed as error:
-                raise closing(error, "") from None

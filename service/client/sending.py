@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, cast
 
 import orjson
@@ -14,6 +15,9 @@ from service.ingest import END, HEADER
 
 Message = dict[str, Any]
 """What the service says, see `service.messages`."""
+
+_LAST = {"error": "detail", "bye": "reason"}
+"""Messages before the end of a connection, and the field that says why it comes."""
 
 
 class ServiceError(Exception):
@@ -84,10 +88,18 @@ class Sender:
             yield from self._drained()
 
     def finish(self) -> Iterator[Message]:
-        """Says that all frames are sent, and gives what comes back to the end: the scores of all of them."""
-        self._socket.send(END)
+        """Says that all frames are sent, and gives what comes back to the end: the scores of all of them.
+
+        Where the service has closed the connection before, what it said until then is given.
+
+        Raises:
+            ServiceError: the connection was closed other than in peace; after all messages.
+        """
+        said = self._said()
+        with suppress(ConnectionClosed):  # what came before is still there to be read, and so is why
+            self._socket.send(END)
         yield from self._drained()
-        for message in messages_of(self._socket):
+        for message in messages_of(self._socket, said):
             self._take(message)
             yield from self._drained()
 
@@ -118,18 +130,28 @@ class Sender:
             self._held.append(message)
 
     def _closed(self, error: ConnectionClosed) -> ServiceError:
-        said = [message["detail"] for message in self._held if message["type"] == "error"]
-        return closing(error, said[-1] if said else "")
+        return closing(error, self._said())
+
+    def _said(self) -> str:
+        said = [_reason(message) for message in self._held if message["type"] in _LAST]
+        return said[-1] if said else ""
 
 
-def messages_of(socket: ClientConnection) -> Iterator[Message]:
-    """Messages one by one, gathered ones too, until the connection is closed."""
-    said = ""
+def messages_of(socket: ClientConnection, said: str = "") -> Iterator[Message]:
+    """Messages one by one, gathered ones too, until the connection is closed.
+
+    Args:
+        socket: read to its end.
+        said: why it will be closed, if that was said before.
+
+    Raises:
+        ServiceError: the connection was closed other than in peace.
+    """
     try:
         for text in socket:
             found = orjson.loads(text)
             for message in found if isinstance(found, list) else [found]:
-                said = message["detail"] if message["type"] == "error" else said
+                said = _reason(message) if message["type"] in _LAST else said
                 yield message
     except ConnectionClosed as error:
         raise closing(error, said) from None
@@ -139,6 +161,10 @@ def closing(error: ConnectionClosed, said: str) -> ServiceError:
     """What a connection's end means; `said`: what was said of it before."""
     code, reason = (1006, "the connection was lost") if error.rcvd is None else (error.rcvd.code, error.rcvd.reason)
     return ServiceError(code, said or reason)
+
+
+def _reason(message: Message) -> str:
+    return str(message[_LAST[message["type"]]])
 
 
 def detail_of(body: bytes) -> str:

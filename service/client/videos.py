@@ -25,6 +25,9 @@ class Videos(Connection):
             wait: answer when it is done, if that is soon.
             request: a name for this upload; sent again with it, it is scored once.
             options: smooth, normalize, align, repair, fps, model, skip_bad.
+
+        Raises:
+            ServiceError: refused; with `wait` also 422: the job has failed, 409: it was cancelled.
         """
         opened = [path.open("rb") for path in paths]
         try:

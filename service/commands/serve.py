@@ -18,6 +18,7 @@ from service.app import create_app
 from service.faults import InputError
 from service.monitor import Monitor
 from service.patience import Silence
+from service.protocols import Http, Websocket
 from service.settings import Settings, is_loopback
 from service.watchdog import watched
 
@@ -73,7 +74,8 @@ def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         app,
         host=settings.host,
         port=settings.port,
-        ws="websockets-sansio",
+        http=Http,
+        ws=Websocket,
         ws_max_size=settings.max_frame_bytes + _ROOM,
         ws_per_message_deflate=False,
         log_config=None,

@@ -36,6 +36,8 @@ def test_a_stream_is_made_read_changed_and_removed(client: Client) -> None:
     made = client.create_stream(id="gate", name="North gate")
     assert (made["health"], made["model"], made["options"]["policy"]) == ("connecting", "door", "latest")
     assert client.change_stream("gate", threshold=0.9)["threshold"] == pytest.approx(0.9)
+    assert client.change_stream("gate", threshold=1, mask=[[[0, 0], [0, 1], [1, 1.0]]])["threshold"] == 1.0
+    refusal(422, client.change_stream, "gate", threshold=True)
     assert client.change_stream("gate", threshold=None)["threshold"] == pytest.approx(0.5)
     assert client.stream("gate")["name"] == "North gate"
     client.delete_stream("gate")
@@ -49,6 +51,10 @@ def test_a_stream_is_made_read_changed_and_removed(client: Client) -> None:
         ({"id": "a", "treshold": 1}, 422),
         ({"id": "a", "threshold": -1}, 422),
         ({"id": "a", "max_rate": 0.001}, 422),
+        ({"id": "a", "threshold": True}, 422),
+        ({"id": "a", "threshold": "5"}, 422),
+        ({"id": "a", "mask": [[[0, 0], [0, "1"], [1, 1]]]}, 422),
+        ({"id": "a", "loop": "yes"}, 422),
         ({"id": "a", "model": "none"}, 404),
         ({"id": "a", "model": "../door"}, 404),
         ({"id": "a", "source": "file:///etc/passwd"}, 422),

@@ -33,7 +33,8 @@ def ask(repeats: Repeats, made: str, *, content: str = "a", exists: bool = True,
     """What a request makes, or what was made for it before."""
 
     async def one() -> str:
-        async with repeats.claim(place, content, exists=lambda id: exists) as claim:
+        async with repeats.claim(place, exists=lambda id: exists) as claim:
+            claim.asks(content)
             if claim.made is not None:
                 return claim.made
             claim.remember(made)
@@ -78,7 +79,7 @@ def test_a_request_that_fails_may_be_sent_again(store: Store) -> None:
     repeats = Repeats(store.requests)
 
     async def fail() -> None:
-        async with repeats.claim(PLACE, "a", exists=lambda id: True) as claim:
+        async with repeats.claim(PLACE, exists=lambda id: True) as claim:
             claim.remember("first")
             raise Problem(503, "no room")
 
@@ -90,9 +91,9 @@ def test_a_request_that_fails_may_be_sent_again(store: Store) -> None:
 def test_a_request_that_is_under_way_is_not_begun_again(store: Store) -> None:
     async def twice() -> None:
         repeats = Repeats(store.requests)
-        async with repeats.claim(PLACE, "a", exists=lambda id: True):
+        async with repeats.claim(PLACE, exists=lambda id: True):
             with pytest.raises(Problem) as problem:
-                async with repeats.claim(PLACE, "a", exists=lambda id: True):
+                async with repeats.claim(PLACE, exists=lambda id: True):
                     pass
             assert problem.value.status == 409
 
