@@ -72,13 +72,13 @@ def write_model(path: Path, *, interval: float = INTERVAL) -> Path:
     return path
 
 
-def decode_rate(frames: Sequence[bytes], seconds: float, *, colour: bool = False, threads: int | None = None) -> float:
-    """Frames a second of decoding alone, as the service decodes them: one thread for each core, nothing done with them.
+def decode_rate(frames: Sequence[bytes], seconds: float, *, opencv: bool = False, threads: int | None = None) -> float:
+    """Frames a second of decoding alone: one thread for each core, nothing done with them.
 
     Args:
         frames: to decode, again and again.
         seconds: how long.
-        colour: BGR instead of luma.
+        opencv: to colour by OpenCV, as programs commonly do, instead of to luma as the service does.
         threads: None: one for each core.
     """
     cv2.setNumThreads(1)
@@ -88,7 +88,11 @@ def decode_rate(frames: Sequence[bytes], seconds: float, *, colour: bool = False
 
     def work(number: int) -> None:
         while time.perf_counter() < until:
-            decode_image(frames[(counts[number] + 7 * number) % len(frames)], colour=colour)
+            data = frames[(counts[number] + 7 * number) % len(frames)]
+            if opencv:
+                cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+            else:
+                decode_image(data)
             counts[number] += 1
 
     workers = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
