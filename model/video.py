@@ -109,34 +109,28 @@ class VideoClip:
         try:
             with self.open_file() as file, _open(file) as container:
                 stream = _video_stream(container)
-                rate = stream.average_rate
                 cut = "" if since else cut_before(container, stream, file)
                 if cut:
                     bad(cut)
-                no_pts = container.format.name == "avi"  # it stores only the decoding order; FFmpeg's guess goes astray
-                number, origin, ended = 0, None, 0.0
-                pts: float | None = None
+                times, losses, number = _Times(container, stream), Losses(), 0
                 pictures = _pictures(container, stream)
-                if since >= _WORTH_SEEKING and rate and any(kind in container.format.name for kind in _WITH_INDEX):
-                    origin, landed = _seek(container, stream, since)
-                    pictures, number = _pictures(container, stream), round(landed * rate)
-                losses = Losses()
+                if (
+                    since >= _WORTH_SEEKING
+                    and times.rate
+                    and any(kind in container.format.name for kind in _WITH_INDEX)
+                ):
+                    times.origin, landed = _seek(container, stream, since)
+                    pictures, number = _pictures(container, stream), round(landed * times.rate)
                 for picture in pictures:
                     if isinstance(picture, Loss):
                         losses.add(picture)
                         continue
-                    stamp, unit, before = picture.dts if no_pts else picture.pts, picture.time_base, pts
-                    if stamp is not None and unit is not None:
-                        origin = stamp if origin is None else origin
-                        pts = (stamp - origin) * unit.numerator / unit.denominator  # whole numbers until the division
-                    elif rate:
-                        pts = 0.0 if pts is None else pts + float(1 / rate)
-                    else:
-                        raise FootageError(f"{self.where}: has neither time stamps nor a frame rate; convert it to MP4")
-                    step = (pts - before) * float(rate) if before is not None and rate else None
+                    step = times.step_to(picture)
                     if step is not None and step < 0 and losses.near:
-                        pts = before  # it was held back over a hole, and told as missing
-                        continue
+                        continue  # it was held back over a hole, and told as missing
+                    pts = times.take(picture)
+                    if pts is None:
+                        raise FootageError(f"{self.where}: has neither time stamps nor a frame rate; convert it to MP4")
                     if picture.is_corrupt:
                         losses.add(Loss("is missing beside a damaged one"))
                     for why in losses.before(step):
@@ -147,9 +141,6 @@ class VideoClip:
                     else:
                         yield number, pts, picture
                     number += 1
-                    if unit is not None:
-                        begins = max(pts, 0.0 if stamp is None else float(stamp * unit))
-                        ended = begins + float(max(picture.duration * unit, 1 / rate if rate else 0))
                 if since:
                     return  # whoever reads from the middle has had the whole checked
                 for why in losses.rest():
@@ -157,13 +148,57 @@ class VideoClip:
                     number += 1
                 if number == 0:
                     bad("holds no frames (cut short?)")
-                elif not cut:
-                    interval = float(1 / rate) if rate else None
-                    cut = cut_behind(container, stream, file, found=number, ended=ended, interval=interval)
-                    if cut:
-                        bad(cut)
+                elif not cut and (cut := cut_behind(container, stream, file, found=number, ended=times.ended)):
+                    bad(cut)
         except (OSError, av.error.FFmpegError, _BadVideo) as error:
             bad(reason(error))
+
+
+class _Times:
+    """When pictures are shown, in seconds from the first one on.
+
+    Attributes:
+        rate: frames a second, in the mean; None: unknown.
+        origin: time stamp of the first picture; None: not known yet.
+        ended: seconds to the end of the last picture, from the first one or from the file's own zero, the later one.
+    """
+
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+        self.rate = stream.average_rate
+        self.origin: int | None = None
+        self.ended = 0.0
+        self._pts: float | None = None
+        # AVI stores only the decoding order, and FFmpeg's guess goes astray.
+        self._in_decoding_order = container.format.name == "avi"
+
+    def step_to(self, picture: VideoFrame) -> float | None:
+        """Frames from the last picture to this one; None: unknown, or it is the first."""
+        pts = self._of(picture)
+        return None if pts is None or self._pts is None or not self.rate else (pts - self._pts) * float(self.rate)
+
+    def take(self, picture: VideoFrame) -> float | None:
+        """Seconds of the next picture; None: neither it nor the file tells."""
+        stamp = self._stamp(picture)
+        if self.origin is None:
+            self.origin = stamp
+        self._pts = self._of(picture)
+        if self._pts is not None and picture.time_base is not None:
+            unit, interval = picture.time_base, 1 / self.rate if self.rate else 0
+            begins = max(self._pts, 0.0 if stamp is None else float(stamp * unit))
+            self.ended = begins + float(max(picture.duration * unit, interval))
+        return self._pts
+
+    def _of(self, picture: VideoFrame) -> float | None:
+        stamp, unit = self._stamp(picture), picture.time_base
+        if stamp is not None and unit is not None:
+            origin = stamp if self.origin is None else self.origin
+            return (stamp - origin) * unit.numerator / unit.denominator  # whole numbers until the division
+        if not self.rate:
+            return None
+        return 0.0 if self._pts is None else self._pts + float(1 / self.rate)
+
+    def _stamp(self, picture: VideoFrame) -> int | None:
+        return picture.dts if self._in_decoding_order else picture.pts
 
 
 class _BadVideo(Exception):

@@ -38,9 +38,7 @@ def cut_before(container: InputContainer, stream: VideoStream, file: BinaryIO) -
     return f"cut short: {end} bytes are there, by its header there are {claimed}" if claimed > end else ""
 
 
-def cut_behind(
-    container: InputContainer, stream: VideoStream, file: BinaryIO, *, found: int, ended: float, interval: float | None
-) -> str:
+def cut_behind(container: InputContainer, stream: VideoStream, file: BinaryIO, *, found: int, ended: float) -> str:
     """What says, after all was decoded, that frames are missing at the end; empty: nothing does.
 
     Args:
@@ -49,17 +47,18 @@ def cut_behind(
         file: open, at any place.
         found: frames.
         ended: seconds to the end of the last frame, from the first one or from the file's own zero, the later one.
-        interval: seconds between frames, in the mean; None: unknown.
     """
     kind = container.format.name
     if "mp4" in kind:  # of a file in fragments this is known only now
         return cut_before(container, stream, file)
     if kind == "avi" and found < stream.frames - _SLACK and _riff_end(file) > file.seek(0, 2):
         return f"cut short: {found} of {stream.frames} frames are there"
-    claimed = _duration(container, stream)
-    rounding = 0.0 if kind == "avi" else _ROUNDING
-    if interval is None or claimed is None or ended >= claimed - (_SLACK + 0.5) * interval - rounding:
-        return ""  # fewer frames alone are legal: dropped ones, and such as are not to be shown
+    claimed, rate = _duration(container, stream), stream.average_rate
+    if claimed is None or not rate:
+        return ""
+    slack = (_SLACK + 0.5) / float(rate) + (0.0 if kind == "avi" else _ROUNDING)
+    if ended >= claimed - slack:  # fewer frames alone are legal: dropped ones, and such as are not to be shown
+        return ""
     return f"damaged or cut short: its pictures end at {ended:.2f} s of {claimed:.2f} s"
 
 
