@@ -36,7 +36,7 @@ class Losses:
     @property
     def near(self) -> bool:
         """Whether something was lost so shortly before that what comes out now may be affected."""
-        return bool(self._packets) or self._pictures < _DELAY
+        return self._pictures < _DELAY
 
     def add(self, loss: Loss) -> None:
         """Notes what was told."""
@@ -62,6 +62,6 @@ class Losses:
             yield self._why
 
     def rest(self) -> Iterator[str]:
-        """The reasons of frames that are missing behind the last picture."""
+        """The reasons of packets that left no hole, and of frames that are missing behind the last picture."""
         for _ in range(self._packets):
             yield self._why
