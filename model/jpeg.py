@@ -15,8 +15,11 @@ _DAMAGE = re.compile(
     r"premature end|bad Huffman code|bad arithmetic code|instead of RST|Invalid SOS parameters|too many scanlines",
     re.IGNORECASE,
 )
-_EXTRANEOUS = re.compile(r"(\d+) extraneous bytes")
-_LEFT_BEHIND = 64  # bytes: webcams leave a few before the end mark by habit, more are a part of the picture
+# Webcams leave a few bytes before the end mark by habit. More are a part of the picture, and before any other mark a
+# part of it is missing.
+_EXTRANEOUS = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
+_END_MARK = "d9"
+_LEFT_BEHIND = 64  # bytes
 
 
 class DamagedError(ValueError):
@@ -31,7 +34,8 @@ def decode_jpeg(data: bytes, *, colour: bool) -> NDArray[np.uint8] | None:
         colour: BGR instead of luma.
 
     Returns:
-        uint8 H×W or H×W×3; None: of a kind that only OpenCV reads (CMYK), or not to be read at all.
+        uint8 H×W or H×W×3; None: of a kind that only OpenCV reads (CMYK), with a header that libjpeg finds odd, or not
+        to be read at all.
 
     Raises:
         DamagedError: some of it is missing or wrong.
@@ -54,4 +58,6 @@ def _decode(data: bytes, colour: bool, *, strict: bool) -> NDArray[np.uint8]:
 
 def _is_damage(said: str) -> bool:
     extraneous = _EXTRANEOUS.search(said)
-    return int(extraneous[1]) > _LEFT_BEHIND if extraneous else _DAMAGE.search(said) is not None
+    if extraneous is not None:
+        return extraneous[2] != _END_MARK or int(extraneous[1]) > _LEFT_BEHIND
+    return _DAMAGE.search(said) is not None

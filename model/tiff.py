@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-MOST = 10_000
-"""Directories looked at: those of a damaged file may lead anywhere."""
+MOST = 100_000
+"""Entries of directories looked at: those of a damaged file may lead anywhere, and lie over one another."""
 
 _SUBFILE_TYPE = 254
 _NO_PAGE = 0b101  # bits of that tag: a smaller copy of another picture, a mask
@@ -21,11 +21,12 @@ def page_count(data: bytes) -> int:
     def number(at: int, size: int) -> int:
         return int.from_bytes(data[at : at + size], "little" if data.startswith(b"II") else "big")
 
-    pages, at, seen = 0, number(4, 4), set[int]()
-    while at and at not in seen and len(seen) < MOST:
+    pages, at, seen, looked = 0, number(4, 4), set[int](), 0
+    while at and at not in seen:
         seen.add(at)
         end = at + 2 + 12 * number(at, 2)
-        if end + 4 > len(data):
+        looked += 1 + number(at, 2)
+        if end + 4 > len(data) or looked > MOST:
             break
         kinds = (number(entry + 8, 4) for entry in range(at + 2, end, 12) if number(entry, 2) == _SUBFILE_TYPE)
         pages += not next(kinds, 0) & _NO_PAGE

@@ -66,15 +66,19 @@ class SkippedBytes:
     """Notices where a reader of Matroska has passed over bytes to the next place that makes sense, without a word."""
 
     def __init__(self) -> None:
-        self._end: int | None = None
+        self._place = -1
+        self._end = -1
 
     def before(self, packet: Packet[VideoStream]) -> bool:
         """Whether bytes were passed over before the file's next packet, of whatever stream."""
         place = packet.pos
         if place is None or place < 0:
             return False
-        before, self._end = self._end, place + packet.size
-        return before is not None and place - before > _SKIPPED
+        if place == self._place:  # sound has several packets in a block, all of its place
+            self._end += packet.size
+            return False
+        before, self._place, self._end = self._end, place, place + packet.size
+        return 0 <= before < place - _SKIPPED
 
 
 def _duration(container: InputContainer, stream: VideoStream) -> float | None:

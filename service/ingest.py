@@ -81,19 +81,17 @@ class Ingest:
             self._refused, number, cause, detail
         )
         ending = asyncio.create_task(self._say_goodbye() if subscription is None else self._deliver(subscription))
-        tasks: set[asyncio.Task[Any]] = {
-            asyncio.create_task(self._receive()),
-            asyncio.create_task(self._tell()),
-            ending,
-        }
+        receiving = asyncio.create_task(self._receive())
+        tasks: set[asyncio.Task[Any]] = {receiving, asyncio.create_task(self._tell()), ending}
         if subscription is None:
             tasks.add(asyncio.create_task(self._until_draining()))
         self._news.set()
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if self._ended.is_set():  # the last word is said by one task alone
-                await asyncio.wait({ending})
-                done.add(ending)
+                receiving.cancel()
+                await asyncio.wait({ending}, timeout=2 * GRACE)  # the client may read nothing
+                done |= {ending} if ending.done() else set()
             for task in done:
                 with suppress(WebSocketDisconnect, RuntimeError):
                     task.result()

@@ -19,14 +19,10 @@ class Heads:
         if scope["type"] != "http" or scope["method"] != "HEAD":
             await self._app(scope, receive, send)
             return
-        ended = False
 
         async def answer(message: Message) -> None:
-            nonlocal ended
             if message["type"] == "http.response.start":
                 await send(message)
-            elif not ended:
-                ended = True
                 await send({"type": "http.response.body", "body": b""})
 
         await self._app({**scope, "method": "GET"}, receive, answer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import h11
@@ -14,6 +13,7 @@ MOST_HEAD = 1 << 16
 """Bytes of a request's head that are held before it is whole."""
 
 _LENGTHS = {b"content-length", b"transfer-encoding"}
+_ANSWERS = {"websocket.accept", "websocket.http.response.start", "websocket.http.response.body"}
 _NO_TEXT = 1007  # close code of a text message that is not UTF-8
 
 
@@ -26,11 +26,13 @@ class Http(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """What comes is no request, or no body of one; where an answer has begun, nothing can be said any more."""
-        with suppress(h11.LocalProtocolError):
-            super().send_400_response(msg)
         if self.cycle is not None:
             self.cycle.disconnected = True  # whoever answers would write to a parser that has given up
-        self.transport.close()
+        try:
+            super().send_400_response(msg)
+            self.transport.close()
+        except h11.LocalProtocolError:
+            self.transport.abort()
 
 
 class _Parser(h11.Connection):
@@ -58,7 +60,18 @@ class Websocket(WebSocketsSansIOProtocol):
             return
         super().send_receive_event_to_app()
 
+    def handle_parser_exception(self) -> None:
+        """Closes with a code; before the handshake is answered there is no frame to say it in."""
+        if self.conn.close_sent is None:
+            self.close_sent = True
+            self.transport.abort()
+        else:
+            super().handle_parser_exception()
+
     async def send(self, message: Any) -> None:
+        """Says what the app says; what answers the handshake of a client that has gone goes nowhere."""
+        if self.disconnected and message["type"] in _ANSWERS:
+            return
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
             self.handshake_complete = True  # by a refusal, which uvicorn would take for none

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -119,6 +120,21 @@ def test_a_text_that_is_none_ends_the_websocket(service: Served) -> None:
         with pytest.raises(ConnectionClosedError):
             end.recv(timeout=60)
     assert end.close_code == 1007
+
+
+@pytest.mark.parametrize("frame", [b"\xff\xff\xff\xff", b"\x81\x82\0\0\0\0\xff\xfe"], ids=["no frame", "no text"])
+def test_what_comes_before_the_handshake_is_answered_is_no_error(service: Served, frame: bytes) -> None:
+    url = urlsplit(service.url)
+    key = b"X-API-Key: " + admin(service)["X-API-Key"].encode() + b"\r\n\r\n"
+    for _ in range(20):
+        with socket.create_connection((url.hostname, url.port), timeout=60) as connection, suppress(ConnectionError):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.sendall(UPGRADE + key)
+            time.sleep(0.001)  # a segment of its own, while the key is looked up
+            connection.sendall(frame)
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(1 << 16):
+                pass
 
 
 def admin(service: Served) -> dict[str, str]:

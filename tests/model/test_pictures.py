@@ -92,6 +92,22 @@ def test_a_jpeg_that_lost_its_middle_is_refused() -> None:
         decode_image(data[:middle] + bytes(300) + data[middle + 300 :])
 
 
+def test_bytes_before_any_other_mark_than_the_end_are_damage() -> None:
+    noisy = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (240, 320), dtype=np.uint8), (5, 5), 0)
+    data = cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_RST_INTERVAL, 20])[1].tobytes()
+    at = data.index(b"\xff\xd3")
+    assert decode_image(data).shape == (240, 320)
+    with pytest.raises(PictureError, match=r"damaged: .*extraneous bytes before marker 0xd3"):
+        decode_image(data[:at] + bytes(20) + data[at:])
+
+
+def test_stray_bytes_before_the_scan_do_not_hide_that_it_is_cut() -> None:
+    data, begins = scanned()
+    scan = data.rindex(b"\xff\xda")
+    with pytest.raises(PictureError, match="damaged"):
+        decode_image(data[:scan] + bytes(4) + data[scan : (begins + len(data)) // 2] + b"\xff\xd9")
+
+
 def test_bytes_that_a_webcam_leaves_before_the_end_mark_are_allowed() -> None:
     data, _ = scanned()
     assert np.array_equal(decode_image(data[:-2] + bytes(20) + data[-2:]), decode_image(data))

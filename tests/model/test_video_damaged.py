@@ -6,6 +6,8 @@ import re
 from fractions import Fraction
 from pathlib import Path
 from struct import pack
+from types import SimpleNamespace
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -14,6 +16,7 @@ import pytest
 from model import video
 from model.clips import FootageError
 from model.footage import open_footage
+from model.video_damage import SkippedBytes
 from tests.model.drawn import clip_of, encoded, picture, write_video
 
 FASTSTART = {"movflags": "faststart"}
@@ -151,6 +154,13 @@ def test_frames_behind_a_damaged_place_keep_their_numbers(tmp_path: Path, name: 
     lost = {int(found[1]) for line in bad if (found := re.search(r": frame (\d+)", line))}
     assert lost and lost.isdisjoint(frame.number for frame in frames)
     assert all(frame.number == round(frame.pts * 25) for frame in frames)
+
+
+def test_packets_of_sound_that_share_a_block_are_no_skipped_bytes() -> None:
+    skipped = SkippedBytes()
+    block = [(100, 300)] * 4 + [(1310, 5000), (6320, 300), (6320, 300), (6930, 20)]
+    assert not any(skipped.before(cast(Any, SimpleNamespace(pos=pos, size=size))) for pos, size in block)
+    assert skipped.before(cast(Any, SimpleNamespace(pos=9000, size=20)))
 
 
 def test_damaged_h264_is_noticed(tmp_path: Path) -> None:
