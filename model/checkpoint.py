@@ -20,6 +20,7 @@ from model import __version__
 from model.atomic import atomic_path
 from model.detector import Calibration, Detector, DetectorConfig
 from model.frames import Geometry
+from model.listing import listed
 
 FORMAT = 1
 MAX_BYTES = 512 * 2**20
@@ -157,8 +158,7 @@ def _check_tensors(path: Path, expected: dict[str, torch.Tensor], tensors: dict[
     unfit = f"{path}: its tensors do not fit its description:"
     for what, names in (("missing", expected.keys() - tensors.keys()), ("unknown", tensors.keys() - expected.keys())):
         if names:
-            more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-            raise CheckpointError(f"{unfit} {what} {', '.join(sorted(names)[:_SHOWN])}{more}")
+            raise CheckpointError(f"{unfit} {what} {listed(sorted(names), _SHOWN)}")
     for name, wanted in expected.items():
         value = tensors[name]
         if value.shape != wanted.shape or value.dtype != wanted.dtype:

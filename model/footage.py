@@ -18,6 +18,7 @@ from typing import BinaryIO, Self
 
 from model.archive import Archive
 from model.clips import Clip, FolderClip, FootageError, Frame, Place, bad_footage
+from model.listing import listed
 from model.pictures import MAX_PICTURE_BYTES, Image
 from model.video import VideoClip
 
@@ -94,11 +95,6 @@ def open_footage(paths: Sequence[Path], *, fps: float | None = None) -> Footage:
         clips.sort(key=lambda clip: _natural(clip.name))
         assumed = fps is None and any(isinstance(clip, FolderClip) for clip in clips)
         return Footage(clips, assumed, passed_over, opened.pop_all())
-
-
-def listed(names: Sequence[str], most: int = 10) -> str:
-    """Names in one line, the first ones where they are many."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 @dataclass(frozen=True, slots=True)

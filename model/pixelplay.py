@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -12,9 +12,8 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from model.listing import listed
 from model.tables import WHOLE, Row, TableError, finite_scores, records
-
-_SHOWN = 10
 
 
 def write_pixelplay(rows: Iterable[Row], out: TextIO) -> list[str]:
@@ -56,7 +55,7 @@ def write_pixelplay(rows: Iterable[Row], out: TextIO) -> list[str]:
     twice = np.flatnonzero((np.diff(clip) == 0) & (np.diff(frame) == 0))
     if len(twice):
         ids = dict.fromkeys(f"{clip[at]}_{frame[at]}" for at in twice)
-        raise TableError(f"frames that come more than once: {_listed(list(ids))}")
+        raise TableError(f"frames that come more than once: {listed(list(ids))}")
     for piece in np.split(np.arange(len(clip)), np.flatnonzero(np.diff(clip)) + 1):
         known = score_of if np.isnan(value_of[piece]).all() else value_of
         value_of[piece] = _nearest_known(frame[piece], known[piece])
@@ -88,7 +87,7 @@ class TemplateReport:
         if self.ok:
             return "every Id of the template is there, and no other"
         parts = [("missing", self.missing), ("extra", self.extra)]
-        return "; ".join(f"{len(ids)} {kind}: {_listed(ids)}" for kind, ids in parts if ids)
+        return "; ".join(f"{len(ids)} {kind}: {listed(ids)}" for kind, ids in parts if ids)
 
 
 def check_template(ids: Iterable[str], template_path: Path) -> TemplateReport:
@@ -126,8 +125,3 @@ def _nearest_known(frames: NDArray[np.int64], values: NDArray[np.float64]) -> ND
     later = np.abs(frames[known[after]] - frames) < np.abs(frames[known[before]] - frames)
     filled: NDArray[np.float64] = values[known[np.where(later, after, before)]]
     return np.where(np.isnan(values), filled, values)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

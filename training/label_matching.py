@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from model.listing import listed
+
 Warn = Callable[[str], None]
 
 
@@ -64,5 +66,4 @@ def span(numbers: Collection[int] | NDArray[np.int64]) -> str:
 
 
 def listing(names: Collection[str], most: int = 20) -> str:
-    shown = ", ".join(sorted(names)[:most])
-    return (f"{shown} and {len(names) - most} more" if len(names) > most else shown) or "none"
+    return listed(sorted(names), most) or "none"

@@ -62,6 +62,7 @@ class _Viewer:
         show, read = asyncio.create_task(self._show()), asyncio.create_task(self._read())
         stop = asyncio.create_task(self._running.draining.wait())
         revoked = asyncio.create_task(self._visit.revoked.wait())
+        wake = asyncio.create_task(self._wake())
         tasks = {show, read, stop, revoked}
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -75,9 +76,9 @@ class _Viewer:
                 else:
                     show.result()
         finally:
-            for task in tasks:
+            for task in (*tasks, wake):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, wake, return_exceptions=True)
 
     async def _show(self) -> None:
         shown: Shown | None = None
@@ -92,19 +93,13 @@ class _Viewer:
             await self._websocket.send_bytes(shown.jpeg)
             if shown.heat is not None:
                 await self._websocket.send_bytes(shown.heat)
-            await self._until_asked()
+            if not self._member.removed:
+                await self._asked.wait()
 
-    async def _until_asked(self) -> None:
-        """Also until the stream is removed: a viewer that asks for nothing is told too."""
-        waiting = {
-            asyncio.create_task(self._asked.wait()),
-            asyncio.create_task(self._running.pictures.until_removed(self._member)),
-        }
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waiting:
-                task.cancel()
+    async def _wake(self) -> None:
+        """Has a viewer that asks for nothing told too that the stream is removed."""
+        await self._running.pictures.until_removed(self._member)
+        self._asked.set()
 
     async def _read(self) -> None:
         while (message := await self._websocket.receive())["type"] != "websocket.disconnect":

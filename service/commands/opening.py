@@ -15,7 +15,8 @@ from model.clips import Clip, FolderClip
 from model.deep_pictures import bits_used
 from model.detector import Precision
 from model.device import choose_device, choose_precision
-from model.footage import DEFAULT_FPS, PICTURES, VIDEOS, Footage, listed, open_footage
+from model.footage import DEFAULT_FPS, PICTURES, VIDEOS, Footage, open_footage
+from model.listing import listed
 from model.workers import Workers
 from service.faults import InputError
 from service.progress import Reporter
